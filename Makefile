@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every entry to the project.  `make` alone lists them.
+
+PYTHON_ENV := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help venv system test demo bench lint format objects generated clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: .venv/installed ## the virtual environment .venv, bpfman itself in editable form
+
+.venv/installed: pyproject.toml tools/constraints.txt tools/setup.sh
+	@tools/setup.sh venv
+
+system:
+	@tools/setup.sh system
+
+test: system .venv/installed ## every test; those of the kernel need root (ARGS='-k name' narrows)
+	$(PYTHON_ENV) -m pytest $(ARGS)
+
+demo: system .venv/installed ## see bpfman at work between two network namespaces (root)
+	@$(PYTHON_ENV) examples/demo.py
+
+bench: system .venv/installed ## measure speed and memory (root); a table as text and JSON
+	$(PYTHON_ENV) -m benchmarks $(ARGS)
+
+lint: .venv/installed ## style, types and layers, without the other tests
+	$(PYTHON_ENV) -m ruff check .
+	$(PYTHON_ENV) -m ruff format --check .
+	$(PYTHON_ENV) -m mypy
+	.venv/bin/lint-imports
+
+format: .venv/installed ## put the code into the project's layout
+	$(PYTHON_ENV) -m ruff check --fix .
+	$(PYTHON_ENV) -m ruff format .
+
+objects: .venv/installed ## compile the BPF programs anew (the only target that needs clang)
+	@tools/setup.sh system compiler
+	$(PYTHON_ENV) tools/build_bpf.py
+
+generated: .venv/installed ## write every generated file anew
+	$(PYTHON_ENV) tools/generate.py
+
+clean: ## remove what was built, the environment too
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Puts on this machine what `make` needs and nothing else.  Called by the Makefile and by .ci/run:
+#
+#   tools/setup.sh system            what running and testing needs (libbpf, ip, ping, bpftool, tcpdump)
+#   tools/setup.sh system compiler   that, and what re-making BPF objects needs (clang, llvm, headers)
+#   tools/setup.sh venv              the virtual environment .venv, with bpfman itself in editable form
+#
+# A thing is looked for before anything is installed, so that a second run costs milliseconds and needs no
+# network.  Where there is no apt, or no root, it says what is missing and leaves installing to the person.
+
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PATH:/usr/sbin:/sbin" # ip and bpftool live there, and a user's PATH may lack it
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+has_command() { command -v "$1" >/dev/null 2>&1; }
+has_library() { ldconfig -p | grep -qF "$1"; }
+has_header() { [ -e "/usr/include/$1" ]; }
+has_venv() { python_for_venv >/dev/null && "$(python_for_venv)" -c 'import ensurepip, venv' 2>/dev/null; }
+
+# The first of these that is Python 3.11 or newer.
+python_for_venv() {
+    local candidate
+    for candidate in "${PYTHON:-python3}" python3 /usr/bin/python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# Debian's package for each thing that is missing, one a line.
+missing_for_running() {
+    has_library libbpf.so.1 || echo libbpf1
+    has_command ip || echo iproute2
+    has_command tc || echo iproute2
+    has_command ping || echo iputils-ping
+    has_command tcpdump || echo tcpdump
+    has_command bpftool || echo bpftool
+    has_venv || echo python3-venv
+}
+
+missing_for_compiling() {
+    has_command clang || echo clang
+    has_command llvm-strip || echo llvm
+    has_header bpf/bpf_helpers.h || echo libbpf-dev
+    has_header linux/bpf.h || echo linux-libc-dev
+    has_header stdio.h || echo libc6-dev
+}
+
+system() {
+    local packages
+    packages=$(missing_for_running; if [ "${1:-}" = compiler ]; then missing_for_compiling; fi)
+    packages=$(sort -u <<<"$packages" | xargs)
+    [ -n "$packages" ] || return 0
+    has_command apt-get || die "missing, to be installed by hand (Debian's names): $packages"
+    [ "$(id -u)" = 0 ] || die "missing; as root: apt-get install $packages"
+    say "installing $packages"
+    apt-get update -qq
+    # shellcheck disable=SC2086 # one word a package is meant
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+}
+
+venv() {
+    local python
+    python=$(python_for_venv) || die "bpfman needs Python 3.11 or newer; set PYTHON to one"
+    # An environment whose interpreter is gone (an upgrade, a moved folder) is of no use: begin anew.
+    .venv/bin/python -c '' 2>/dev/null || rm -rf .venv
+    [ -d .venv ] || { say "making .venv with $("$python" --version)"; "$python" -m venv .venv; }
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c tools/constraints.txt -e '.[dev]'
+    touch .venv/installed
+}
+
+case "${1:-}" in
+system) system "${2:-}" ;;
+venv) venv ;;
+*) die "usage: tools/setup.sh system [compiler] | venv" ;;
+esac
