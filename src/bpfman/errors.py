@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every error bpfman raises, in one tree.
+
+    BpfmanError                  what failed and why; `hint` says what to do next
+    ├── InvalidRequest           the request is wrong whatever the machine's state
+    │   ├── ObjectError          the object file cannot be what it claims to be
+    │   └── TypeMismatch         program and declared type or attach verb disagree
+    ├── NotFound                 something named does not exist
+    │   ├── ProgramNotFound  LinkNotFound  ChainNotFound  MapNotFound  MapOwnerNotFound
+    │   ├── InterfaceNotFound  NamespaceNotFound
+    │   └── TracepointNotFound
+    ├── Conflict                 something else is in the way
+    │   ├── AlreadyAttached      this program, twice at one TCX hook
+    │   ├── ForeignProgram       somebody else's program or qdisc holds the hook
+    │   └── LockTimeout          another writer held the lock for too long
+    ├── KernelRefused            a system call failed; carries its errno
+    │   └── VerifierRefused      ... and the verifier's whole log
+    ├── ChainLimit               a chain that this kernel cannot hold
+    ├── Unsupported              this kernel, libbpf or machine lacks something
+    ├── StoreError               the database or the runtime directory is unusable
+    ├── Interrupted              SIGINT or SIGTERM came before the change was complete
+    └── PartialFailure           some of several independent requests failed
+
+The exporters, servers and commands print `str(error)` and, when there is one, `error.hint`.  No exception of
+a library crosses a layer: what raises OSError or sqlite3.Error inside is translated where it happens.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class BpfmanError(Exception):
+    """What failed and why, in one line; `hint` is what the person can do about it, or empty."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InvalidRequest(BpfmanError):
+    """The request can never work: a bad value, a name that is not in the object, a wrong combination."""
+
+
+class ObjectError(InvalidRequest):
+    """The object file is missing, truncated, crafted, or not for this machine."""
+
+
+class TypeMismatch(InvalidRequest):
+    """The declared type contradicts the section, or the attach verb contradicts the program."""
+
+
+class NotFound(BpfmanError):
+    """Something that the request names does not exist."""
+
+
+class ProgramNotFound(NotFound):
+    def __init__(self, program_id: int, message: str = "", hint: str = "") -> None:
+        super().__init__(message or f"program {program_id} does not exist", hint)
+        self.program_id = program_id
+
+
+class LinkNotFound(NotFound):
+    def __init__(self, link_id: int, hint: str = "") -> None:
+        super().__init__(f"link {link_id} does not exist", hint)
+        self.link_id = link_id
+
+
+class ChainNotFound(NotFound):
+    """No chain at that hook."""
+
+
+class MapNotFound(NotFound):
+    """No map of that name or id, or no such key in it."""
+
+
+class MapOwnerNotFound(NotFound):
+    def __init__(self, program_id: int, hint: str = "") -> None:
+        super().__init__(f"map_owner_id {program_id} does not exist", hint)
+        self.program_id = program_id
+
+
+class InterfaceNotFound(NotFound):
+    """No interface of that name in that network namespace."""
+
+
+class NamespaceNotFound(NotFound):
+    """The network namespace file is missing, or is not one."""
+
+
+class TracepointNotFound(NotFound):
+    """No such tracepoint; the message names near ones."""
+
+
+class Conflict(BpfmanError):
+    """Something else is in the way."""
+
+
+class AlreadyAttached(Conflict):
+    """The same program is attached to this TCX hook already."""
+
+
+class ForeignProgram(Conflict):
+    """Somebody else's program or qdisc holds the hook; it is left alone."""
+
+
+class LockTimeout(Conflict):
+    def __init__(self, path: str, timeout: str) -> None:
+        super().__init__(
+            f"timed out waiting for lock {path} (--lock-timeout={timeout})",
+            "another bpfman command is still changing something; wait for it or pass a longer --lock-timeout",
+        )
+
+
+class KernelRefused(BpfmanError):
+    """A system call failed.  `errno` is its number."""
+
+    def __init__(self, what: str, errno: int, hint: str = "") -> None:
+        super().__init__(f"{what}: {os.strerror(errno)}", hint)
+        self.errno = errno
+
+
+class VerifierRefused(KernelRefused):
+    """The verifier refused a program.  `log` is its whole log, as the kernel wrote it."""
+
+    def __init__(self, what: str, errno: int, log: str, hint: str = "") -> None:
+        super().__init__(what, errno, hint)
+        self.log = log
+
+
+class ChainLimit(BpfmanError):
+    """A chain that the kernel cannot hold; the message names the member and the limit."""
+
+
+class Unsupported(BpfmanError):
+    """This kernel, libbpf or machine lacks something that the request needs."""
+
+
+class StoreError(BpfmanError):
+    """The database or the runtime directory cannot be read or written."""
+
+
+class Interrupted(BpfmanError):
+    """A signal came before the change was complete; what had been done was undone."""
+
+
+class PartialFailure(BpfmanError):
+    """Some of several independent requests failed.  `failures` has (what, error) pairs, in request order."""
+
+    def __init__(self, message: str, failures: Sequence[tuple[str, BpfmanError]]) -> None:
+        super().__init__(message)
+        self.failures = tuple(failures)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hooks: a kind and a place where programs are attached, and the interface that a network hook is on."""
+
+from __future__ import annotations
+
+from bpfman.model import verdicts
+from bpfman.model.value import NamedTuple
+
+CHAIN_TYPES = ("xdp", "tc-ingress", "tc-egress")
+TCX_TYPES = ("tcx-ingress", "tcx-egress")
+DIRECTIONS = ("ingress", "egress")
+
+
+class Interface(NamedTuple):
+    """A network interface as a person named it and as the kernel knows it.
+
+    `netns` is the path given with --netns ("" is bpfman's own namespace), `nsid` the inode of that namespace."""
+
+    name: str
+    ifindex: int
+    netns: str
+    nsid: int
+
+    def __str__(self) -> str:
+        return f"{self.name} (netns {self.netns})" if self.netns else self.name
+
+
+class Hook(NamedTuple):
+    """Where a chain or a list of TCX links hangs.  `type` is one of CHAIN_TYPES or TCX_TYPES."""
+
+    type: str
+    nsid: int
+    ifindex: int
+
+    @property
+    def family(self) -> str:
+        """xdp, tc or tcx."""
+        return self.type.partition("-")[0]
+
+    @property
+    def direction(self) -> str:
+        """ingress or egress; empty for xdp."""
+        return self.type.partition("-")[2]
+
+    @property
+    def verdicts(self) -> verdicts.Verdicts:
+        return verdicts.BY_FAMILY[self.family]
+
+    def __str__(self) -> str:
+        return f"{self.type} nsid={self.nsid} ifindex={self.ifindex}"
+
+
+def hook_of(family: str, direction: str, interface: Interface) -> Hook:
+    return Hook(f"{family}-{direction}" if direction else family, interface.nsid, interface.ifindex)
