@@ -46,10 +46,4 @@ int tc_trail(struct __sk_buff *skb)
 	return append();
 }
 
-SEC("tcx/ingress")
-int tcx_trail(struct __sk_buff *skb)
-{
-	return append();
-}
-
 char _license[] SEC("license") = "Dual BSD/GPL";
