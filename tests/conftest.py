@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for every test: where it can run, that CI skips nothing in silence, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.util import find_spec
+
+import pytest
+
+from bpfman.testing import leaks
+
+pytest_plugins = ["bpfman.testing.fixtures"] if find_spec("bpfman.testing.fixtures") else []
+
+CI = os.environ.get("CI") == "true"
+
+# A CI machine has everything that the tests ask for, so a skip there means that its set-up is wrong and fails.
+# The exceptions, each with the reason why no set-up could help.
+SKIPS_ALLOWED_IN_CI = (
+    (r"kernel \S+ or newer", "a CI machine runs the one kernel it has"),
+    (r"this kernel ", "nor can it change how that kernel was built or locked down"),
+    (r"only on (arm64|x86-64|big-endian)", "nor its processor"),
+)
+
+CAP_SYS_ADMIN = 21
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "kernel: needs root and bpf(2)")
+    config.addinivalue_line("markers", "network: makes network namespaces and interfaces; needs root")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    needs_root = any(item.get_closest_marker(name) for name in ("kernel", "network"))
+    if needs_root and not has_capability(CAP_SYS_ADMIN):
+        pytest.skip("needs root with all its capabilities")
+
+
+def has_capability(number: int) -> bool:
+    with open("/proc/self/status", encoding="ascii") as file:
+        effective = next(line for line in file if line.startswith("CapEff:"))
+    return bool(int(effective.split()[1], 16) >> number & 1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    report = yield
+    if not hasattr(report, "wasxfail"):
+        refuse_skip_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    report = yield
+    refuse_skip_in_ci(report)
+    return report
+
+
+def refuse_skip_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn the report of a skip into one of a failure, unless the reason is an accepted one."""
+    if not (CI and report.skipped and isinstance(report.longrepr, tuple)):
+        return
+    path, line, reason = report.longrepr
+    if any(re.search(pattern, reason) for pattern, _ in SKIPS_ALLOWED_IN_CI):
+        return
+    report.outcome = "failed"
+    report.longrepr = f"{path}:{line}: {reason}\n(CI fails where a test would be skipped; see tests/conftest.py)"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_left_on_the_machine():
+    """Fail the run when it leaves a namespace, mount, pin or program behind.
+
+    Only in CI: elsewhere other people use the machine at the same time.
+    """
+    before = leaks.of_machine()
+    yield
+    if CI and (left := leaks.left_since(before, leaks.of_machine)):
+        pytest.fail("the tests left behind:\n  " + "\n  ".join(left), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_in_the_process():
+    """Fail the test that leaves a descriptor open or a process running."""
+    before = leaks.of_process()
+    yield
+    if left := leaks.left_since(before, leaks.of_process):
+        pytest.fail("the test left behind:\n  " + "\n  ".join(left), pytrace=False)
