@@ -20,13 +20,13 @@ class Verdicts(NamedTuple):
 
     family: str
     codes: dict[str, int]
-    shift: int  # bit number = code + shift, but for dispatcher_return, which is always bit 31
+    shift: int  # bit number = code + shift; that makes dispatcher_return bit 31 in both families
     dispatcher_return: int
     default: tuple[str, ...]  # names
     exhausted: int  # the verdict when the chain runs out
 
     def bit(self, code: int) -> int:
-        return 31 if code == self.dispatcher_return else code + self.shift
+        return code + self.shift
 
     def name(self, code: int) -> str:
         """The name of a code; an unknown one as its number."""
