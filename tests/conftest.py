@@ -66,7 +66,9 @@ def refuse_skip_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
     if any(re.search(pattern, reason) for pattern, _ in SKIPS_ALLOWED_IN_CI):
         return
     report.outcome = "failed"
-    report.longrepr = f"{path}:{line}: {reason}\n(CI fails where a test would be skipped; see tests/conftest.py)"
+    report.longrepr = (
+        f"{path}:{line}: {reason}\nCI fails where a test would be skipped, see tests/conftest.py"
+    )
 
 
 @pytest.fixture(autouse=True, scope="session")
