@@ -24,7 +24,14 @@ Snapshot = dict[str, frozenset[str]]
 _DESCRIPTORS = ("anon_inode:bpf", "anon_inode:btf", "anon_inode:[perf_event]", "net:[", "mnt:[")
 
 # systemd and container engines load these whenever they start something; bpfman never does.
-_PROGRAMS_OF_OTHERS = ("cgroup", "cgroup_device", "cgroup_skb", "cgroup_sock", "cgroup_sock_addr", "cgroup_sysctl")
+_PROGRAMS_OF_OTHERS = (
+    "cgroup",
+    "cgroup_device",
+    "cgroup_skb",
+    "cgroup_sock",
+    "cgroup_sock_addr",
+    "cgroup_sysctl",
+)
 
 # The kernel frees programs, mounts and namespaces some time after their last user is gone.
 _SETTLE_SECONDS = 5.0
