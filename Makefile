@@ -2,6 +2,8 @@
 # Every entry to the project.  `make` alone lists them.
 
 PYTHON_ENV := .venv/bin/python
+# Where ip, tc and bpftool are; `su` without `-` leaves it out.
+export PATH := $(PATH):/usr/sbin:/sbin
 .DEFAULT_GOAL := help
 .PHONY: help venv system test demo bench lint format objects generated clean
 

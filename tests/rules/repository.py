@@ -19,8 +19,9 @@ def tracked_files() -> list[Path]:
     """Every file that git tracks and that has not been deleted, relative to ROOT."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout, so nothing says which files belong to the project")
-    listed = run("git", "ls-files", "-z").stdout
-    return [Path(name) for name in listed.split("\0") if name and (ROOT / name).is_file()]
+    listed = run("git", "ls-files", "-z")
+    assert listed.returncode == 0, listed.stderr
+    return [Path(name) for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 def source_files() -> list[Path]:
