@@ -79,7 +79,7 @@ def nothing_left_on_the_machine():
     """
     before = leaks.of_machine()
     yield
-    if CI and (left := leaks.left_since(before, leaks.of_machine)):
+    if CI and (left := leaks.left_since(before, leaks.of_machine, patience=2.0)):
         pytest.fail("the tests left behind:\n  " + "\n  ".join(left), pytrace=False)
 
 

@@ -11,12 +11,6 @@ import pytest
 from bpfman.testing import leaks
 
 
-@pytest.fixture(autouse=True)
-def brief_patience(monkeypatch):
-    """What these tests leave behind stays: waiting for the kernel to free it would only take time."""
-    monkeypatch.setattr(leaks, "_SETTLE_SECONDS", 0)
-
-
 def test_an_open_namespace_descriptor_is_reported_until_it_is_closed():
     before = leaks.of_process()
     descriptor = os.open("/proc/self/ns/net", os.O_RDONLY)
@@ -62,7 +56,6 @@ def test_a_pinned_program_is_reported_with_its_pin_and_its_mount(tmp_path):
     script = f"""
 import json, subprocess
 from bpfman.testing import leaks
-leaks._SETTLE_SECONDS = 0
 before = leaks.of_machine()
 subprocess.run(["mount", "-t", "bpf", "bpf", "{tmp_path}"], check=True)
 subprocess.run(["bpftool", "prog", "load", "tests/objects/xdp_pass.o", "{tmp_path}/pinned"], check=True)

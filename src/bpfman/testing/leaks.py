@@ -33,9 +33,6 @@ _PROGRAMS_OF_OTHERS = (
     "cgroup_sysctl",
 )
 
-# The kernel frees programs, mounts and namespaces some time after their last user is gone.
-_SETTLE_SECONDS = 5.0
-
 
 def of_process() -> Snapshot:
     """What this process holds: BPF and namespace descriptors, child processes.  Takes well below a millisecond."""
@@ -53,9 +50,12 @@ def of_machine() -> Snapshot:
     }
 
 
-def left_since(before: Snapshot, now: Callable[[], Snapshot]) -> list[str]:
-    """What `now()` has and `before` had not, one line each, once the kernel has had time to finish freeing things."""
-    deadline = time.monotonic() + _SETTLE_SECONDS
+def left_since(before: Snapshot, now: Callable[[], Snapshot], patience: float = 0.0) -> list[str]:
+    """What `now()` has and `before` had not, one line each.
+
+    Waits up to `patience` seconds for it to be nothing: the kernel frees programs some time after their last user.
+    """
+    deadline = time.monotonic() + patience
     while (left := _difference(before, now())) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
