@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import os
 import re
-from importlib.util import find_spec
 
 import pytest
 
 from bpfman.testing import leaks
 
-pytest_plugins = ["bpfman.testing.fixtures"] if find_spec("bpfman.testing.fixtures") else []
+pytest_plugins = ["bpfman.testing.fixtures"]
 
 CI = os.environ.get("CI") == "true"
 

@@ -74,6 +74,8 @@ venv() {
     [ -d .venv ] || { say "making .venv with $("$python" --version)"; "$python" -m venv .venv; }
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -c tools/constraints.txt -e '.[dev]'
+    # Python 3.11 puts setuptools into an environment, and that runs code at every start of an interpreter.
+    .venv/bin/python -m pip uninstall --quiet --disable-pip-version-check --yes setuptools 2>/dev/null
     touch .venv/installed
 }
 
