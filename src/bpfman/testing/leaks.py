@@ -33,6 +33,9 @@ _PROGRAMS_OF_OTHERS = (
     "cgroup_sysctl",
 )
 
+# Made once and kept, by the first `ip netns add` since boot and by the kernel when somebody looks there.
+_MOUNTS_THAT_STAY = ("/run/netns", "/sys/kernel/debug/tracing")
+
 
 def of_process() -> Snapshot:
     """What this process holds: BPF and namespace descriptors, child processes.  Takes well below a millisecond."""
@@ -97,7 +100,8 @@ def _mounts() -> Iterator[tuple[str, str]]:
     with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             _, place, kind, *_ = line.split(" ")
-            yield place.encode().decode("unicode_escape"), kind
+            if place not in _MOUNTS_THAT_STAY:
+                yield place.encode().decode("unicode_escape"), kind
 
 
 def _files_below(place: str) -> Iterator[str]:
