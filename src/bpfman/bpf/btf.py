@@ -37,13 +37,25 @@ _POINTER_SIZE = 8
 class Btf:
     """The types of one blob.  With a base (a module over vmlinux), ids and strings go on where the base's end."""
 
-    __slots__ = ("_base", "_by_name", "_first", "_first_string", "_read", "_starts", "_strings", "_words", "byteorder")
+    __slots__ = (
+        "_base",
+        "_by_name",
+        "_first",
+        "_first_string",
+        "_read",
+        "_starts",
+        "_strings",
+        "_words",
+        "byteorder",
+    )
 
     byteorder: ByteOrder
     _strings: StringTable
     _first_string: int
 
-    def __init__(self, words: memoryview[int], strings: StringTable, byteorder: ByteOrder, base: Btf | None) -> None:
+    def __init__(
+        self, words: memoryview[int], strings: StringTable, byteorder: ByteOrder, base: Btf | None
+    ) -> None:
         self.byteorder = byteorder
         self._base = base
         self._first = len(base) if base else 1
@@ -266,7 +278,9 @@ def _explain(words: memoryview[int], starts: list[int], first: int) -> None:
     last = first + len(starts) - 1
     kind = words[starts[-1] + 1] >> 24 & 0x1F if starts[-1] + 1 < len(words) else 0
     if kind in range(1, len(types.KIND_NAMES)):
-        raise ObjectError(f"BTF: type {last} ({types.KIND_NAMES[kind]}) is truncated or has reserved bits set")
+        raise ObjectError(
+            f"BTF: type {last} ({types.KIND_NAMES[kind]}) is truncated or has reserved bits set"
+        )
     raise ObjectError(f"BTF: type {last} is of unknown kind {kind}")
 
 

@@ -118,7 +118,9 @@ class _Table:
             raise ObjectError(f"{self._what} is truncated: {len(self._data)} bytes")
         size: int = word.unpack_from(self._data)[0]
         if size < self._record.size or size % 4:
-            raise ObjectError(f"{self._what} has records of {size} bytes, expected {self._record.size} or more")
+            raise ObjectError(
+                f"{self._what} has records of {size} bytes, expected {self._record.size} or more"
+            )
         return size
 
 
@@ -145,7 +147,9 @@ def _read_header(view: memoryview, prefix: str) -> tuple[tuple[int, ...], int]:
     if version != 1:
         raise ObjectError(f".BTF.ext of version {version}, expected 1")
     if not _OLD_HEADER_SIZE <= length <= len(view):
-        raise ObjectError(f".BTF.ext: a header of {length} bytes in {len(view)}, expected {_OLD_HEADER_SIZE} or more")
+        raise ObjectError(
+            f".BTF.ext: a header of {length} bytes in {len(view)}, expected {_OLD_HEADER_SIZE} or more"
+        )
     tables = 6 if length >= _HEADER_SIZE else 4
     header = Struct(f"{prefix}{tables}I").unpack_from(view, 8)
     return (*header, 0, 0)[:6], length

@@ -17,8 +17,6 @@ from bpfman.errors import InvalidRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Self
-
     from bpfman.bpf.btf import Btf
     from bpfman.bpf.decode_scalars import Codec, Value
 
@@ -34,25 +32,24 @@ class Decoder:
 
     def __init__(self, btf: Btf, type_id: int, what: str = "value") -> None:
         self._codec: Codec = build(btf, type_id)
+        self._type: tuple[Btf, int] | None = (btf, type_id)
         self._what = what
-
-    @classmethod
-    def raw(cls, size: int, what: str = "value") -> Self:
-        """For a map without BTF: bytes as they are."""
-        decoder = cls.__new__(cls)
-        decoder._codec = Raw(f"{size} bytes", size, sys.byteorder)
-        decoder._what = what
-        return decoder
 
     @property
     def size(self) -> int:
         """Bytes of a key or value."""
         return self._codec.size
 
+    def describe(self) -> str:
+        """The type as C, or how many bytes when there is none."""
+        return describe(*self._type) if self._type else self._codec.label
+
     def decode(self, data: bytes | memoryview) -> Value:
         """The value of those bytes; InvalidRequest when there are too many or too few."""
         if len(data) != self.size:
-            raise InvalidRequest(f"{self._what}: {len(data)} bytes, expected {self.size} ({self._codec.label})")
+            raise InvalidRequest(
+                f"{self._what}: {len(data)} bytes, expected {self.size} ({self._codec.label})"
+            )
         return self._codec.decode(data, 0)
 
     def encode(self, value: object) -> bytes:
@@ -78,7 +75,9 @@ class Decoder:
         if raw is None:
             return self.encode(self._value(text))
         if len(raw) != self.size:
-            raise InvalidRequest(f"{self._what}: {len(raw)} bytes, expected {self.size} ({self._codec.label})")
+            raise InvalidRequest(
+                f"{self._what}: {len(raw)} bytes, expected {self.size} ({self._codec.label})"
+            )
         return raw
 
     def _bytes(self, text: str) -> bytes | None:
@@ -99,6 +98,15 @@ class Decoder:
             return loads(text)
         except (ValueError, RecursionError) as error:
             raise InvalidRequest(f"{self._what}: {shown(text)} is not JSON: {shown(str(error))}") from None
+
+
+def bytes_decoder(size: int, what: str = "value") -> Decoder:
+    """For a map without BTF: bytes as they are, typed as 0x..., or as a number when there are 1, 2, 4 or 8."""
+    decoder = Decoder.__new__(Decoder)
+    decoder._codec = Raw(f"{size} bytes", size, sys.byteorder)
+    decoder._type = None
+    decoder._what = what
+    return decoder
 
 
 def decode_per_cpu(data: bytes, value_size: int, cpus: int) -> list[bytes]:

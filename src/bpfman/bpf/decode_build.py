@@ -49,7 +49,9 @@ class _Builder:
         if isinstance(found, types.Array):
             return self._array(type_id, found, depth)
         if isinstance(found, types.Compound):
-            fields = tuple(self._member(found, member, depth) for member in found.members if self._counts(member))
+            fields = tuple(
+                self._member(found, member, depth) for member in found.members if self._counts(member)
+            )
             made = Record if isinstance(found, types.Struct) else Alternatives
             return made(self._label(type_id, found), found.size, fields)
         if isinstance(found, types.Datasec):
@@ -74,7 +76,12 @@ class _Builder:
         self._btf.size_of(type_id)  # refuses what is too large to count
         element = self.codec(found.type, depth + 1)
         kind = self._btf.underlying(found.type)
-        if isinstance(kind, types.Int) and kind.size == 1 and (kind.char or kind.name == "char") and found.length:
+        if (
+            isinstance(kind, types.Int)
+            and kind.size == 1
+            and (kind.char or kind.name == "char")
+            and found.length
+        ):
             return Text(f"char[{found.length}]", found.length)
         if isinstance(element, Integer) and Numbers.can_read(element):
             return Numbers(element, found.length)
@@ -95,7 +102,9 @@ class _Builder:
         elif offset % 8:
             raise ObjectError(f"{where} lies at bit {offset}, not at a whole byte")
         if offset // 8 + codec.size > struct.size:
-            raise ObjectError(f"{where} ({codec.size} bytes at {offset // 8}) lies outside of its {struct.size} bytes")
+            raise ObjectError(
+                f"{where} ({codec.size} bytes at {offset // 8}) lies outside of its {struct.size} bytes"
+            )
         return Field(member.name, codec, offset // 8)
 
     def _place(self, member: types.Member) -> tuple[int, int]:
@@ -122,5 +131,7 @@ class _Builder:
             name = self._btf.type(name.type)
         if isinstance(name, types.Typedef):
             return name.name
-        keyword = {"Struct": "struct", "Union": "union", "Enum": "enum", "Enum64": "enum"}.get(type(found).__name__)
+        keyword = {"Struct": "struct", "Union": "union", "Enum": "enum", "Enum64": "enum"}.get(
+            type(found).__name__
+        )
         return " ".join(word for word in (keyword, getattr(found, "name", "")) if word)

@@ -142,7 +142,9 @@ class Record(Codec):
             out[at : at + self.size] = address
             return
         if not isinstance(value, dict):
-            raise InvalidRequest(f"{where}: {shown(value)} has no members, expected {self.label}", self.example())
+            raise InvalidRequest(
+                f"{where}: {shown(value)} has no members, expected {self.label}", self.example()
+            )
         if unknown := [name for name in value if name not in self.names]:
             raise InvalidRequest(f"{where}: no member {shown(unknown[0])} in {self.label}", self.example())
         self.encode_members(value, out, at, where)

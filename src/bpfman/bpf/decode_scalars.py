@@ -212,12 +212,13 @@ class Raw(Codec):
 
     def encode(self, value: object, out: bytearray, at: int, where: str) -> None:
         raw = from_hex(value) if isinstance(value, str) else value
-        if raw is None or isinstance(raw, int):
+        if self.size in (1, 2, 4, 8) and (raw is None or isinstance(raw, int)):
             Integer(self.label, self.size, False, self._byteorder).encode(value, out, at, where)
             return
         if not isinstance(raw, (bytes, bytearray)):
             raise InvalidRequest(
-                f"{where}: {shown(value)} is not bytes, expected {self.size} of them", "write them like 0x0a00ff01"
+                f"{where}: {shown(value)} is not bytes, expected {self.size} of them",
+                "write them like 0x0a00ff01",
             )
         if len(raw) != self.size:
             raise InvalidRequest(f"{where}: {len(raw)} bytes, expected {self.size}")
@@ -230,7 +231,9 @@ def from_hex(text: str) -> bytes | None:
     if not first.lower().startswith("0x"):
         return None
     try:
-        return b"".join(bytes.fromhex(part[2:] if part.lower().startswith("0x") else part) for part in (first, *rest))
+        return b"".join(
+            bytes.fromhex(part[2:] if part.lower().startswith("0x") else part) for part in (first, *rest)
+        )
     except ValueError:
         return None
 

@@ -148,11 +148,15 @@ class ElfFile:
         return table, count, names
 
     def _read_sections(self, table: int, count: int, names: int) -> tuple[Section, ...]:
-        rows = tuple(Struct(self._prefix + _SECTION).iter_unpack(self._data[table : table + count * _SECTION_SIZE]))
+        rows = tuple(
+            Struct(self._prefix + _SECTION).iter_unpack(self._data[table : table + count * _SECTION_SIZE])
+        )
         self._check_contents(table, rows)
         if names >= count:
             raise ObjectError(f"the names of ELF sections are in section {names} of {count}")
-        strings = self._strings(names, rows[names][1], rows[names][4], rows[names][5], "names of ELF sections")
+        strings = self._strings(
+            names, rows[names][1], rows[names][4], rows[names][5], "names of ELF sections"
+        )
         return tuple(
             Section(index, strings.at(name), kind, flags, offset, size, link, info, entsize)
             for index, (name, kind, flags, _, offset, size, link, info, _, entsize) in enumerate(rows)
@@ -160,7 +164,10 @@ class ElfFile:
 
     def _check_contents(self, table: int, rows: tuple[tuple[int, ...], ...]) -> None:
         """Every section lies in the file, and no two share a byte: that only serves to multiply work."""
-        taken = [(0, _HEADER_SIZE, "the ELF header"), (table, table + len(rows) * _SECTION_SIZE, "the section headers")]
+        taken = [
+            (0, _HEADER_SIZE, "the ELF header"),
+            (table, table + len(rows) * _SECTION_SIZE, "the section headers"),
+        ]
         for index, (_, kind, _, _, offset, size, *_) in enumerate(rows):
             if kind == SHT_NOBITS and size > MAX_ZEROED:
                 raise ObjectError(f"ELF section {index} is {size} bytes of zeroes, more than {MAX_ZEROED}")
@@ -211,7 +218,9 @@ class ElfFile:
                 f" expected {size} each"
             )
         if section.size // size > limit:
-            raise ObjectError(f"ELF section {section.name!r} has {section.size // size} entries, more than {limit}")
+            raise ObjectError(
+                f"ELF section {section.name!r} has {section.size // size} entries, more than {limit}"
+            )
 
     def _read_relocations(self, section: Section) -> Iterator[Relocation]:
         where = f"relocations {section.name!r}"
@@ -224,7 +233,9 @@ class ElfFile:
         for offset, info in Struct(self._prefix + _RELOCATION).iter_unpack(self.data(section)):
             symbol, kind = info >> 32, info & 0xFFFFFFFF
             if offset >= target.size:
-                raise ObjectError(f"{where}: offset {offset} is beyond the {target.size} bytes of {target.name!r}")
+                raise ObjectError(
+                    f"{where}: offset {offset} is beyond the {target.size} bytes of {target.name!r}"
+                )
             if symbol >= len(self.symbols):
                 raise ObjectError(f"{where}: symbol {symbol} of {len(self.symbols)}, at offset {offset}")
             yield Relocation(offset, symbol, kind)
@@ -235,14 +246,18 @@ def _check_identity(data: bytes, wanted: ByteOrder | None) -> ByteOrder:
     if not data:
         raise ObjectError("the file is empty, expected a BPF object", _COMPILE_HINT)
     if len(data) > MAX_SIZE:
-        raise ObjectError(f"the file has {len(data)} bytes, more than the {MAX_SIZE} that a BPF object may have")
+        raise ObjectError(
+            f"the file has {len(data)} bytes, more than the {MAX_SIZE} that a BPF object may have"
+        )
     if data[:4] != b"\x7fELF":
         begin = bytes(data[:4]).hex(" ")
         raise ObjectError(f"not an ELF file: it begins with {begin}, expected 7f 45 4c 46", _COMPILE_HINT)
     if len(data) < _HEADER_SIZE:
         raise ObjectError(f"the ELF header is truncated: {len(data)} of {_HEADER_SIZE} bytes")
     if data[4] != 2:
-        found = "a 32-bit ELF file (ELFCLASS32)" if data[4] == 1 else f"an ELF file of unknown class {data[4]}"
+        found = (
+            "a 32-bit ELF file (ELFCLASS32)" if data[4] == 1 else f"an ELF file of unknown class {data[4]}"
+        )
         raise ObjectError(f"{found}, expected a 64-bit one (ELFCLASS64)", _COMPILE_HINT)
     return _check_byteorder(data[5], wanted)
 
@@ -265,6 +280,8 @@ def _check_kind(kind: int, machine: int, version: int) -> None:
         raise ObjectError(f"an ELF file for {name} ({machine}), expected BPF ({EM_BPF})", _COMPILE_HINT)
     if kind != _ET_REL:
         found = _FILE_TYPES.get(kind, "a file of unknown type")
-        raise ObjectError(f"an ELF file that is {found} ({kind}), expected a relocatable object", _COMPILE_HINT)
+        raise ObjectError(
+            f"an ELF file that is {found} ({kind}), expected a relocatable object", _COMPILE_HINT
+        )
     if version != 1:
         raise ObjectError(f"an ELF file of version {version}, expected 1")

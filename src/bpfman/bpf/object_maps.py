@@ -69,8 +69,12 @@ def _read_definition(btf: Btf, name: str, type_id: int, inner: bool = False) -> 
     if not isinstance(struct, types.Struct):
         raise ObjectError(f'map "{name}" is defined by a {type(struct).__name__}, expected a struct')
     if len(struct.members) > MAX_MEMBERS:
-        raise ObjectError(f'map "{name}" is defined by {len(struct.members)} members, more than {MAX_MEMBERS}')
-    numbers = {member.name: _number(btf, name, member) for member in struct.members if member.name in _NUMBERS}
+        raise ObjectError(
+            f'map "{name}" is defined by {len(struct.members)} members, more than {MAX_MEMBERS}'
+        )
+    numbers = {
+        member.name: _number(btf, name, member) for member in struct.members if member.name in _NUMBERS
+    }
     members = {member.name: member for member in struct.members}
     key_type, key_size = _pointed(btf, name, members.get("key"))
     value_type, value_size = _pointed(btf, name, members.get("value"))
@@ -83,7 +87,9 @@ def _read_definition(btf: Btf, name: str, type_id: int, inner: bool = False) -> 
         name=name,
         type=numbers["type"],
         key_size=_agreed(name, "key", key_size, numbers.get("key_size")),
-        value_size=_agreed(name, "value", 4 if "values" in members else value_size, numbers.get("value_size")),
+        value_size=_agreed(
+            name, "value", 4 if "values" in members else value_size, numbers.get("value_size")
+        ),
         max_entries=numbers.get("max_entries", 0),
         map_flags=numbers.get("map_flags", 0),
         map_extra=_long(btf, name, members.get("map_extra")),
@@ -100,7 +106,9 @@ def _number(btf: Btf, name: str, member: types.Member) -> int:
     pointer = btf.underlying(member.type)
     array = btf.type(pointer.type) if isinstance(pointer, types.Ptr) else pointer
     if not isinstance(array, types.Array):
-        raise ObjectError(f'map "{name}": {member.name} is a {type(array).__name__}, expected a pointer to an array')
+        raise ObjectError(
+            f'map "{name}": {member.name} is a {type(array).__name__}, expected a pointer to an array'
+        )
     return array.length
 
 
@@ -126,7 +134,9 @@ def _pointed(btf: Btf, name: str, member: types.Member | None) -> tuple[int, int
 
 def _agreed(name: str, what: str, by_type: int, by_number: int | None) -> int:
     if by_type and by_number and by_type != by_number:
-        raise ObjectError(f'map "{name}": the {what} has {by_type} bytes by its type and {by_number} by {what}_size')
+        raise ObjectError(
+            f'map "{name}": the {what} has {by_type} bytes by its type and {by_number} by {what}_size'
+        )
     return by_type or by_number or 0
 
 

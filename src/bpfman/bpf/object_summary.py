@@ -43,7 +43,7 @@ class ProgramEntry(NamedTuple):
 class ObjectSummary:
     """The contents of one object."""
 
-    __slots__ = ("_ext", "btf", "byteorder", "globals", "license", "maps", "programs")
+    __slots__ = ("btf", "btf_ext", "byteorder", "globals", "license", "maps", "programs")
 
     byteorder: ByteOrder
     license: str  # empty when there is none
@@ -51,7 +51,7 @@ class ObjectSummary:
     maps: tuple[MapDefinition, ...]  # those declared; global data becomes further maps at load
     globals: tuple[Variable, ...]
     btf: Btf | None
-    _ext: BtfExt | None
+    btf_ext: BtfExt | None
 
     @classmethod
     def parse(cls, data: bytes, byteorder: ByteOrder | None = None) -> ObjectSummary:
@@ -67,13 +67,15 @@ class ObjectSummary:
                 'define them in SEC(".maps") with __uint and __type of bpf_helpers.h',
             )
         if not elf.symbols:
-            raise ObjectError("the object has no symbols", "strip objects with `llvm-strip -g`, which keeps symbols")
+            raise ObjectError(
+                "the object has no symbols", "strip objects with `llvm-strip -g`, which keeps symbols"
+            )
         summary = cls()
         summary.byteorder = elf.byteorder
         summary.license = _read_license(elf)
         summary.programs = tuple(_read_programs(elf))
         _check_relocations(elf)
-        summary.btf, summary._ext = _read_types(elf)
+        summary.btf, summary.btf_ext = _read_types(elf)
         summary.maps = _read_maps(elf, summary.btf)
         summary.globals = read_variables(elf, summary.btf)
         _check_names(summary)
@@ -82,7 +84,9 @@ class ObjectSummary:
     @property
     def has_local_type_ids(self) -> bool:
         """Whether any instruction carries an id of the object's own types (bpf_core_type_id_local)."""
-        return self._ext is not None and any(map(self._ext.has_local_type_ids, self._ext.core_relocations))
+        return self.btf_ext is not None and any(
+            map(self.btf_ext.has_local_type_ids, self.btf_ext.core_relocations)
+        )
 
     def select(self, names: Iterable[str]) -> tuple[ProgramEntry, ...]:
         """The programs of those names, in their order; InvalidRequest lists what is missing and what there is."""
@@ -99,8 +103,12 @@ class ObjectSummary:
         """The global variable of that name; InvalidRequest lists what there is, static ones of functions aside."""
         found = [variable for variable in self.globals if variable.name == name]
         if not found:
-            names = [variable.name for variable in self.globals if not (variable.local and "." in variable.name)]
-            raise InvalidRequest(f'global variable "{name}" not found in program; available: [{", ".join(names)}]')
+            names = [
+                variable.name for variable in self.globals if not (variable.local and "." in variable.name)
+            ]
+            raise InvalidRequest(
+                f'global variable "{name}" not found in program; available: [{", ".join(names)}]'
+            )
         if len(found) > 1:
             sections = ", ".join(variable.section for variable in found)
             raise InvalidRequest(f'global variable "{name}" is ambiguous: there is one in each of {sections}')
@@ -162,7 +170,11 @@ def _program(section: Section, symbol: Symbol) -> ProgramEntry:
 def _check_relocations(elf: ElfFile) -> None:
     """Those of code: libbpf follows no others but a few of data sections, and checks them."""
     for section in elf.sections:
-        if section.type == SHT_REL and 0 < section.info < len(elf.sections) and _is_code(elf.sections[section.info]):
+        if (
+            section.type == SHT_REL
+            and 0 < section.info < len(elf.sections)
+            and _is_code(elf.sections[section.info])
+        ):
             elf.relocations(section)
 
 
@@ -178,7 +190,9 @@ def _read_types(elf: ElfFile) -> tuple[Btf | None, BtfExt | None]:
 
 def _contents(elf: ElfFile, section: Section) -> memoryview:
     if section.type != SHT_PROGBITS:
-        raise ObjectError(f"section {section.name} is of type {section.type}, expected {SHT_PROGBITS} (PROGBITS)")
+        raise ObjectError(
+            f"section {section.name} is of type {section.type}, expected {SHT_PROGBITS} (PROGBITS)"
+        )
     return elf.data(section)
 
 
@@ -186,7 +200,9 @@ def _read_maps(elf: ElfFile, btf: Btf | None) -> tuple[MapDefinition, ...]:
     if elf.section(".maps") is None:
         return ()
     if btf is None:
-        raise ObjectError("the object defines maps and has no BTF to describe them", "compile it with `clang -g`")
+        raise ObjectError(
+            "the object defines maps and has no BTF to describe them", "compile it with `clang -g`"
+        )
     return tuple(read_definitions(btf))
 
 
