@@ -42,8 +42,8 @@ class Filter(NamedTuple):
 
 
 def filters(ifindex: int, direction: str) -> list[Filter]:
-    """The filters of an interface's `clsact` ("ingress" or "egress") in the order they run, whoever made them;
-    none without interface or `clsact`.  Raises KernelRefused."""
+    """The filters of an interface's `clsact` ("ingress" or "egress"), whoever made them, those of one chain in the
+    order they run; none without interface or `clsact`.  Raises KernelRefused."""
     request = TrafficControl(ifindex, parent=PARENTS[direction]).encoded()
     with RouteSocket() as route:
         answer = route.dump(RTM_GETTFILTER, request, f"list the {direction} filters of interface {ifindex}")
@@ -125,7 +125,7 @@ def _require_exact(priority: int, handle: int) -> None:
 
 
 def _is(entry: Filter, priority: int, handle: int) -> bool:
-    return (entry.kind, entry.chain, entry.priority, entry.handle) == ("bpf", 0, priority, handle)
+    return entry[:5] == (priority, ETH_P_ALL, handle, "bpf", 0)
 
 
 def _filter(message: Message) -> Filter | None:

@@ -70,8 +70,9 @@ def unmount(target: str, flags: int = 0) -> None:
 def detached(fstype: str) -> int:
     """A descriptor of the root directory of a file system of type `fstype` that is mounted nowhere, read-only.
 
-    For `os.open(..., dir_fd=...)`; the mount goes with the last descriptor in it.  The caller closes it.  Raises
-    KernelRefused: ENODEV when the kernel does not have the file system, EPERM without CAP_SYS_ADMIN.
+    It is one of O_PATH, for `os.open(..., dir_fd=...)`.  The mount goes with the last descriptor in it; the caller
+    closes this one.  Raises KernelRefused: ENODEV when the kernel does not have the file system, EPERM without
+    CAP_SYS_ADMIN.
     """
     try:
         context = check(syscall(SYS_FSOPEN, os.fsencode(fstype), FSOPEN_CLOEXEC), fstype)

@@ -78,6 +78,14 @@ def add_clsact(ifindex: int) -> bool:
     return True
 
 
+def has_clsact(ifindex: int) -> bool:
+    """Whether the interface has `clsact`.  Raises ForeignProgram when an `ingress` qdisc is in its place."""
+    kind = _kind_at_clsact(ifindex)
+    if kind not in ("", "clsact"):
+        raise _in_the_way(ifindex, kind)
+    return kind == "clsact"
+
+
 def delete_clsact(ifindex: int) -> bool:
     """Removes `clsact` with every filter on it; False when the interface or its `clsact` was gone already.  Raises
     KernelRefused."""
@@ -104,7 +112,11 @@ def _explain_existing(ifindex: int, refused: KernelRefused) -> None:
         return
     if not kind:  # gone meanwhile
         raise refused
-    raise ForeignProgram(
+    raise _in_the_way(ifindex, kind)
+
+
+def _in_the_way(ifindex: int, kind: str) -> ForeignProgram:
+    return ForeignProgram(
         f"interface {ifindex} has a qdisc {kind} where TC programs require clsact",
         f"it belongs to somebody else and is left alone; `tc qdisc del dev NAME {kind}` removes it",
     )
