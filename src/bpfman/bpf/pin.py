@@ -68,6 +68,16 @@ def exists(path: str) -> bool:
     return os.path.lexists(path)
 
 
+def names_in(directory: str) -> list[str]:
+    """The names in a directory; none where it does not exist."""
+    try:
+        return sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise KernelRefused(f"list {directory}", error.errno or 0) from error
+
+
 def _hint(error: OSError) -> str:
     return {
         errno.EPERM: "pins need a bpffs: is something else mounted there?",

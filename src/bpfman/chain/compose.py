@@ -65,8 +65,12 @@ class Composition(NamedTuple):
     btf: bytes
     func_info: tuple[tuple[int, int], ...]
     license: str
-    frags: bool
+    without_frags: tuple[str, ...]  # the members for whose sake an XDP chain is not frags-capable
     blocks: tuple[tuple[int, int, str], ...]
+
+    @property
+    def frags(self) -> bool:
+        return not self.without_frags
 
     def owner_of(self, instruction: int) -> str | None:
         """The name of the member that an instruction (as loaded) belongs to; None for the main program."""
@@ -114,7 +118,7 @@ def compose(
         btf=btf,
         func_info=func_info,
         license="GPL" if incompatible is None else incompatible,
-        frags=all(part.frags for part in parts),
+        without_frags=tuple(part.name for part in parts if not part.frags),
         blocks=tuple(blocks),
     )
 

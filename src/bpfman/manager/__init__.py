@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bpfman does: load, attach, detach, unload, list, recover; the layers below are joined here and only here.
+"""Loading, attaching, detaching, keeping and showing: joins the kernel, the chains and the store, which do not know each
+other.  Decides nothing about how it looks to a person, and imports no command, server or exporter."""
 
-Called by the command line, by the daemon and by `import bpfman`.  A change is planned as a short tuple of steps by a
-function without side effects, then run by one loop that can undo.  Nothing here prints, parses arguments or speaks a
-network protocol.
-"""
+from bpfman.manager.manager import Manager as Manager
+from bpfman.manager.plan import Planned as Planned

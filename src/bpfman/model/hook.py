@@ -14,12 +14,14 @@ DIRECTIONS = ("ingress", "egress")
 class Interface(NamedTuple):
     """A network interface as a person named it and as the kernel knows it.
 
-    `netns` is the path given with --netns ("" is bpfman's own namespace), `nsid` the inode of that namespace."""
+    `netns` is the path given with --netns ("" is bpfman's own namespace), `nsid` the inode of that namespace.  Inodes
+    are given to new namespaces as soon as they are free; `cookie` never is (SO_NETNS_COOKIE, 5.14), 0 where unknown."""
 
     name: str
     ifindex: int
     netns: str
     nsid: int
+    cookie: int = 0
 
     def __str__(self) -> str:
         return f"{self.name} (netns {self.netns})" if self.netns else self.name

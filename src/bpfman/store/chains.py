@@ -18,24 +18,27 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "type, nsid, ifindex, interface, netns, "
-    "revision, program_id, kernel_link_id, filter_handle, accounting, mode"
+    "revision, program_id, kernel_link_id, filter_handle, accounting, mode, cookie"
 )
+SWITCHING, STEADY = "switching", "steady"
 _AT_HOOK = "type = ? AND nsid = ? AND ifindex = ?"
 
 
-def select(rows: Rows) -> list[ChainRecord]:
-    return [_record(row) for row in rows(f"SELECT {_COLUMNS} FROM chains ORDER BY type, nsid, ifindex", ())]
+def select(rows: Rows, where: str = "revision > 0") -> list[ChainRecord]:
+    """The chains that a condition holds for, by hook; those that never ran are at revision 0."""
+    found = rows(f"SELECT {_COLUMNS} FROM chains WHERE {where} ORDER BY type, nsid, ifindex", ())
+    return [_record(row) for row in found]
 
 
 def select_one(rows: Rows, hook: Hook) -> ChainRecord | None:
-    found = rows(f"SELECT {_COLUMNS} FROM chains WHERE {_AT_HOOK}", hook)
+    found = rows(f"SELECT {_COLUMNS} FROM chains WHERE {_AT_HOOK} AND revision > 0", hook)
     return _record(found[0]) if found else None
 
 
 def _record(row: Row) -> ChainRecord:
     hook = Hook(*row[:3])
-    interface = Interface(row[3], hook.ifindex, row[4], hook.nsid)
-    revision, program_id, kernel_link_id, filter_handle, accounting, mode = row[5:]
+    revision, program_id, kernel_link_id, filter_handle, accounting, mode, cookie = row[5:]
+    interface = Interface(row[3], hook.ifindex, row[4], hook.nsid, _unsigned(cookie))
     return ChainRecord(
         hook, interface, revision, program_id, kernel_link_id, filter_handle, bool(accounting), mode
     )
@@ -76,12 +79,30 @@ def _metadata_at(rows: Rows, hook: Hook) -> dict[int, dict[str, str]]:
     return select_metadata(rows, where, tuple(hook))
 
 
-def put(connection: Connection, record: ChainRecord, clsact_created: bool) -> None:
+def put(connection: Connection, record: ChainRecord, clsact_created: bool, state: str) -> None:
     """Writes a chain, in place of the one its hook had."""
+    interface = record.interface
+    values = (*record.hook, interface.name, interface.netns, *record[2:], _signed(interface.cookie))
+    marks = ", ".join("?" * (len(values) + 2))
     connection.run(
-        f"INSERT OR REPLACE INTO chains ({_COLUMNS}, clsact_created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*record.hook, record.interface.name, record.interface.netns, *record[2:], clsact_created),
+        f"INSERT OR REPLACE INTO chains ({_COLUMNS}, clsact_created, state) VALUES ({marks})",
+        (*values, clsact_created, state),
     )
+
+
+def settle(connection: Connection, hook: Hook) -> None:
+    """Says that a chain runs what its row says, or forgets one that never ran."""
+    connection.run(f"DELETE FROM chains WHERE {_AT_HOOK} AND revision = 0", hook)
+    connection.run(f"UPDATE chains SET state = '{STEADY}' WHERE {_AT_HOOK}", hook)
+
+
+def _signed(number: int) -> int:
+    """64 bits as SQLite keeps them."""
+    return number - (1 << 64) if number >> 63 else number
+
+
+def _unsigned(number: int) -> int:
+    return number & (1 << 64) - 1
 
 
 def delete(connection: Connection, hook: Hook) -> None:

@@ -266,10 +266,16 @@ class Store:
             return bool(
                 self._rows(
                     "SELECT 1 WHERE EXISTS (SELECT 1 FROM programs WHERE state <> 'loaded') "
-                    "OR EXISTS (SELECT 1 FROM links WHERE state <> 'attached')",
+                    "OR EXISTS (SELECT 1 FROM links WHERE state <> 'attached') "
+                    "OR EXISTS (SELECT 1 FROM chains WHERE state <> 'steady')",
                     (),
                 )
             )
+
+    def switching(self) -> list[ChainRecord]:
+        """The chains whose hooks may run something else than their rows say, those that never ran among them."""
+        with self.snapshot():
+            return chains.select(self._rows, f"state = '{chains.SWITCHING}'")
 
     def unfinished(self) -> Unfinished:
         """The rows of changes that were begun and not finished."""

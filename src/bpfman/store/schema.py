@@ -124,8 +124,11 @@ _BASELINE = (
         filter_handle INTEGER,
         accounting INTEGER NOT NULL,
         mode TEXT NOT NULL,
+        cookie INTEGER NOT NULL,
         clsact_created INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('switching', 'steady')),
         PRIMARY KEY (type, nsid, ifindex)) WITHOUT ROWID""",
+    "CREATE INDEX chains_unfinished ON chains (state) WHERE state <> 'steady'",
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 

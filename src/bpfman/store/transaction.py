@@ -83,9 +83,17 @@ class Transaction:
         """Sets the kernel's link of all members of a chain."""
         links.set_kernel_link(self._connection, link_ids, kernel_link_id)
 
+    def begin_switch(self, record: ChainRecord, clsact_created: bool = False) -> None:
+        """Says that a hook's chain is about to change; a new one has a record at revision 0, which no read shows."""
+        chains.put(self._connection, record, clsact_created, chains.SWITCHING)
+
+    def end_switch(self, hook: Hook) -> None:
+        """Says that the change that `begin_switch` announced is given up, and the chain as it was."""
+        chains.settle(self._connection, hook)
+
     def put_chain(self, record: ChainRecord, clsact_created: bool = False) -> None:
-        """Writes the chain of a hook, new or not.  `clsact_created`: the qdisc is ours to remove."""
-        chains.put(self._connection, record, clsact_created)
+        """Writes the chain of a hook, new or not, as it runs now.  `clsact_created`: the qdisc is ours to remove."""
+        chains.put(self._connection, record, clsact_created, chains.STEADY)
 
     def remove_chain(self, hook: Hook) -> None:
         """Forgets a chain; its members are links and removed one by one."""

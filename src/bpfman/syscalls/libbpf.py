@@ -17,7 +17,8 @@ from bpfman.errors import Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 _SONAME = "libbpf.so.1"
 
@@ -120,11 +121,11 @@ def _load() -> c.CDLL:
     return _library
 
 
-def function(name: str) -> c._NamedFuncPointer:
+def function(name: str) -> Callable[..., Any]:
     """The C function, its types set from the table.  Unsupported when this libbpf does not have it."""
     library = _load()
     try:
-        found = getattr(library, name)
+        found: Any = getattr(library, name)
     except AttributeError:
         version = library.libbpf_version_string
         version.restype = c.c_char_p
@@ -133,7 +134,7 @@ def function(name: str) -> c._NamedFuncPointer:
         ) from None
     kind, found.argtypes = _FUNCTIONS[name]
     found.restype = _RESTYPE[kind]
-    return found
+    return found  # type: ignore[no-any-return]
 
 
 def call(name: str, *args: object) -> int:

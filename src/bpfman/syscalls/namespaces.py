@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from _thread import _local  # the class behind threading.local, without the import
 
 from bpfman.errors import KernelRefused, NamespaceNotFound
@@ -18,6 +19,7 @@ from bpfman.syscalls.libc import check, libc
 HERE = "/proc/thread-self/ns/net"
 NAMED = "/var/run/netns"  # where `ip netns` keeps its own
 CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
+SO_NETNS_COOKIE = 71  # include/uapi/asm-generic/socket.h
 NS_GET_NSTYPE = 0xB703  # include/uapi/linux/nsfs.h; answers one of CLONE_NEW*, Linux 4.11
 
 _stranded = _local()  # .home: descriptor of the namespace that this thread failed to return to
@@ -33,6 +35,14 @@ def namespace_inode(path: str = HERE) -> int:
         return os.fstat(descriptor).st_ino
     finally:
         os.close(descriptor)
+
+
+def namespace_cookie() -> int:
+    """The calling thread's network namespace as a number that no other one ever gets (SO_NETNS_COOKIE, Linux 5.14)."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
+        return int.from_bytes(probe.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8), sys.byteorder)
 
 
 class entered:  # noqa: N801 - a verb, like contextlib.suppress

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TCX links (6.6): many programs a direction of an interface, ordered by the kernel."""
+
+from __future__ import annotations
+
+import errno
+
+from bpfman.bpf.link.link import Link
+from bpfman.errors import KernelRefused, Unsupported
+from bpfman.model.kinds import ATTACH_TCX_EGRESS, ATTACH_TCX_INGRESS
+from bpfman.model.value import NamedTuple
+from bpfman.syscalls import bpf
+from bpfman.syscalls.namespaces import entered
+
+_ATTACH = {"ingress": ATTACH_TCX_INGRESS, "egress": ATTACH_TCX_EGRESS}
+
+
+class Anchor(NamedTuple):
+    """Where among the links that are there: directly before or after the link with that kernel id."""
+
+    before: bool
+    kernel_link_id: int
+
+
+def create(program_fd: int, ifindex: int, direction: str, netns: str, anchor: Anchor | None) -> Link:
+    """Attach behind all others, or where `anchor` says; nobody else's place changes.  Raises Unsupported on kernels
+    before 6.6, KernelRefused (ENOENT when the anchor is gone)."""
+    flags = 0
+    if anchor is not None:
+        flags = (bpf.F_BEFORE if anchor.before else bpf.F_AFTER) | bpf.F_ID | bpf.F_LINK
+    relative = anchor.kernel_link_id if anchor is not None else 0
+    with entered(netns):
+        try:
+            return Link(bpf.link_create(program_fd, ifindex, _ATTACH[direction], flags=flags, relative=relative))
+        except OSError as error:
+            if error.errno == errno.EINVAL and not supported():
+                raise Unsupported(
+                    "this kernel has no TCX, which came with Linux 6.6",
+                    "load the program as tc: `--programs tc:NAME`, then `link attach tc`",
+                ) from error
+            raise KernelRefused(f"attach to tcx {direction} of interface {ifindex}", error.errno or 0) from error
+
+
+def supported() -> bool:
+    """Whether the kernel knows the attach type: it looks at that before it looks for the interface (ENODEV)."""
+    try:
+        bpf.link_create(0, 0, ATTACH_TCX_INGRESS)
+    except OSError as error:
+        return error.errno != errno.EINVAL
+    return True

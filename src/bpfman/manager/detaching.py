@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detaching: links of their own by removing them, members by composing their chain without them.
+
+What is gone already (a pin removed by hand, an interface, a whole namespace) is no obstacle: detaching then clears
+the records.
+"""
+
+from __future__ import annotations
+
+from bpfman.manager.chains import Change
+from bpfman.manager.place import place_of
+from bpfman.manager.plan import Step
+from bpfman.model.hook import Hook, hook_of
+from bpfman.model.link import ChainDetails
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from bpfman.manager.place import Place
+    from bpfman.manager.work import Work
+    from bpfman.model.chain import ChainRecord
+    from bpfman.model.link import LinkRecord
+    from bpfman.store.transaction import Transaction
+
+
+def detach(work: Work, links: Sequence[LinkRecord]) -> None:
+    """Detach these; members of one chain leave it in one change."""
+    by_hook: dict[Hook, list[LinkRecord]] = {}
+    for link in links:
+        if isinstance(link.details, ChainDetails):
+            hook = hook_of("tc" if link.details.direction else "xdp", link.details.direction, link.details.interface)
+            by_hook.setdefault(hook, []).append(link)
+        else:
+            work.run(_own_link_steps(work, link))
+    for hook, members in by_hook.items():
+        leave_chain(work, hook, members)
+
+
+def leave_chain(work: Work, hook: Hook, leaving: Collection[LinkRecord]) -> None:
+    chain = work.store.chain(hook)
+    if chain is None:  # its rows were dropped by hand; there is nothing to compose
+        work.run(_forget_steps(work, leaving))
+        return
+    from bpfman.chain.order import in_order
+
+    ids = {link.id for link in leaving}
+    there = work.store.members(hook)
+    place = place_of(work, chain)
+    if place.gone:
+        work.run(_gone_steps(work, place, ids, [member.link_id for member in there]))
+        return
+    remaining = in_order(member for member in there if member.link_id not in ids)
+
+    def begin(tx: Transaction) -> None:
+        for link_id in ids:
+            tx.mark_detaching(link_id)
+
+    def cancel(tx: Transaction) -> None:
+        for link in leaving:
+            tx.finish_link(link.id, link.kernel_link_id)
+
+    def finish(tx: Transaction, _: ChainRecord | None) -> None:
+        for link_id in ids:
+            tx.remove_link(link_id)
+
+    with Change(work, place, remaining, begin=begin, cancel=cancel, finish=finish) as change:
+        work.run(change.steps())
+
+
+def _gone_steps(
+    work: Work, place: Place, leaving: Collection[int], there: Collection[int]
+) -> tuple[Step, ...]:
+    """The interface is gone: nothing runs, only records and pins are left.  With its namespace gone, nobody could
+    ever bring the other members back: they go too."""
+    gone = set(there) if place.namespace_gone else set(leaving)
+    last = gone >= set(there)
+
+    def clear() -> None:
+        place.take_away()
+        work.kernel.unpin(work.layout.accounting(place.record.hook))
+        place.remove_directory()
+
+    def forget() -> None:
+        with work.store.writing(work.lock) as tx:
+            for link_id in gone:
+                tx.remove_link(link_id)
+            if last:
+                tx.remove_chain(place.record.hook)
+
+    what = f"forget {len(gone)} link(s) of {place}, which is gone"
+    return (Step(f"remove the pins of {place}, which is gone", clear), Step(what, forget)) if last else (
+        Step(what, forget),
+    )  # fmt: skip
+
+
+def _own_link_steps(work: Work, link: LinkRecord) -> tuple[Step, ...]:
+    def begin() -> None:
+        with work.store.writing(work.lock) as tx:
+            tx.mark_detaching(link.id)
+
+    def cancel() -> None:
+        with work.store.writing(work.lock) as tx:
+            tx.finish_link(link.id, link.kernel_link_id)
+
+    def remove() -> None:
+        work.kernel.remove_link(link.pin_path or "")
+
+    return (
+        Step(f"record that link {link.id} is about to go", begin, cancel),
+        Step(f"detach and unpin {link.pin_path}", remove),
+        *_forget_steps(work, [link]),
+    )
+
+
+def _forget_steps(work: Work, links: Collection[LinkRecord]) -> tuple[Step, ...]:
+    def forget() -> None:
+        with work.store.writing(work.lock) as tx:
+            for link in links:
+                tx.remove_link(link.id)
+
+    return (Step(f"forget link {', '.join(str(link.id) for link in links)}", forget),)

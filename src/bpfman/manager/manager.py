@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Manager: every operation of bpfman, for the command line, the daemon and whoever imports the library.
+
+    manager = Manager()
+    [program] = manager.load_file("meter.o", [ProgramSpec("xdp", "count_pkts")])
+    link = manager.attach(program.record.program_id, ChainAttach("eth0", priority=50, proceed_on=...))
+
+Changes take the writer lock, reads do not.  A manager keeps nothing open between calls: no descriptor, no connection,
+no cache; any number of them, in any number of processes, work on one runtime directory.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from bpfman.bpf.kernel import Kernel
+from bpfman.errors import BpfmanError, InvalidRequest, PartialFailure
+from bpfman.manager.plan import Planned, run
+from bpfman.manager.viewing import View
+from bpfman.model.chain import Chain
+from bpfman.store.database import Store
+from bpfman.store.layout import Layout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from bpfman.bpf.map import Map
+    from bpfman.manager.plan import Step
+    from bpfman.manager.work import Work
+    from bpfman.model.chain import MemberCount
+    from bpfman.model.hook import Hook
+    from bpfman.model.link import AttachSpec, Link, LinkRecord
+    from bpfman.model.map import ManagedMap
+    from bpfman.model.program import LoadSpec, Program, ProgramEntry, ProgramRecord, ProgramSpec
+
+
+def _warn(message: str) -> None:
+    import warnings
+
+    warnings.warn(message, stacklevel=2)
+
+
+class Manager:
+    """Works on one runtime directory.
+
+    `lock_timeout` is how long a change waits for the writer lock, in seconds (None: for ever).  With `dry_run`, every
+    change raises Planned in place of being made.  `warn` is told what could not be put right after a crash; `done` of
+    each step that was carried out."""
+
+    def __init__(
+        self,
+        layout: Layout = Layout(),  # noqa: B008 - a frozen value
+        *,
+        lock_timeout: float | None = 30.0,
+        dry_run: bool = False,
+        kernel: Kernel | None = None,
+        warn: Callable[[str], None] = _warn,
+        done: Callable[[Step], None] | None = None,
+    ) -> None:
+        self.layout = layout
+        self._lock_timeout = lock_timeout
+        self._dry_run = dry_run
+        self._kernel = kernel if kernel is not None else Kernel()
+        self._warn = warn
+        self._done = done
+
+    # programs
+
+    def load_file(
+        self,
+        path: str,
+        programs: Sequence[ProgramSpec],
+        *,
+        globals: Mapping[str, bytes] = {},
+        metadata: Mapping[str, str] = {},
+        map_owner_id: int | None = None,
+        owner: str = "",
+    ) -> tuple[Program, ...]:
+        """Load programs of an object file, all or none; in request order.
+
+        Raises ObjectError, InvalidRequest, TypeMismatch, MapOwnerNotFound, VerifierRefused, KernelRefused."""
+        from bpfman.manager.loading import read_object
+        from bpfman.model.program import LoadSpec
+
+        spec = LoadSpec(tuple(programs), path, None, globals, metadata, map_owner_id, owner)
+        return self.load(spec, read_object(path))
+
+    def load(self, spec: LoadSpec, data: bytes) -> tuple[Program, ...]:
+        """Load programs of an object's bytes; what `load_file` does once it has them."""
+        from bpfman.manager import loading, recovery
+
+        request = loading.check(spec, data)
+        if request.shares_maps:
+            with self._writing() as work, loading.load_into_kernel(work, request) as loaded:
+                recovery.reap(work)
+                work.run(loading.steps(work, request, loaded))
+        else:
+            # The verifier may take its time: nobody waits for it.
+            with self._kernel.load_object(
+                data, request.summary, spec.programs, name=request.name, globals=spec.globals, reuse={}
+            ) as loaded, self._writing() as work:  # fmt: skip
+                recovery.reap(work)
+                work.run(loading.steps(work, request, loaded))
+        ids = [program.kernel.id for program in loaded.programs]
+        with self._reading() as (store, view):
+            return tuple(view.loaded(store.program(program_id)) for program_id in ids)
+
+    def unload(self, program_ids: Sequence[int], *, ignore_missing: bool = False) -> None:
+        """Unload programs, with their links.  Every id is tried; PartialFailure tells which failed and why."""
+        from bpfman.manager import unloading
+
+        with self._writing() as work:
+
+            def unload(program_id: int) -> None:
+                if ignore_missing and work.store.find_program(program_id) is None:
+                    return
+                unloading.unload(work, unloading.find(work.kernel, work.store, program_id))
+
+            _each(program_ids, unload, "program", "unload")
+
+    def delete_programs(self, program_ids: Sequence[int] | None, *, recursive: bool = False) -> None:
+        """Unload programs, None meaning all; with `recursive`, those that use their maps too."""
+        from bpfman.manager import unloading
+
+        with self._writing() as work:
+            there = work.store.programs()
+            targets = [record.program_id for record in there] if program_ids is None else list(program_ids)
+            if recursive:
+                targets += [each.program_id for each in there if each.map_owner_id in targets]
+
+            def delete(program_id: int) -> None:
+                unloading.unload(work, unloading.find(work.kernel, work.store, program_id))
+
+            _each(dict.fromkeys(targets), delete, "program", "delete")
+
+    def program(self, program_id: int) -> Program:
+        """One program; ProgramNotFound says whether the kernel knows it."""
+        with self._reading() as (_, view):
+            return view.program(program_id)
+
+    def programs(self, *, kernel_too: bool = False) -> list[ProgramEntry]:
+        """All programs, ascending by id; `kernel_too` adds those that bpfman does not manage."""
+        with self._reading() as (_, view):
+            return view.programs(kernel_too=kernel_too)
+
+    # links
+
+    def attach(
+        self, program_id: int, spec: AttachSpec, *, metadata: Mapping[str, str] | None = None
+    ) -> Link:
+        """Attach a program.  Raises TypeMismatch for the wrong kind of attachment, and each kind's own errors; nothing
+        is left behind then."""
+        from bpfman.manager import attaching, unloading
+
+        with self._writing() as work:
+            record = unloading.find(work.kernel, work.store, program_id)
+            attaching.check(record, spec)
+            if not work.is_alive(record):
+                raise _not_in_kernel(record)
+            with attaching.Attach(work, record, spec, metadata) as attach:
+                work.run(attach.steps())
+        return self.link(attach.link_id)
+
+    def detach(self, link_ids: Sequence[int], *, ignore_missing: bool = False) -> None:
+        """Detach links.  Every id is tried; PartialFailure tells which failed and why."""
+        from bpfman.manager import detaching
+
+        with self._writing() as work:
+
+            def detach(link_id: int) -> None:
+                if ignore_missing and work.store.find_link(link_id) is None:
+                    return
+                detaching.detach(work, [work.store.link(link_id)])
+
+            _each(link_ids, detach, "link", "detach")
+
+    def delete_links(self, link_ids: Sequence[int], *, recursive: bool = False) -> None:
+        """Detach links and unload programs that are left with none; with `recursive`, those that use their maps too."""
+        from bpfman.manager import detaching, unloading
+
+        with self._writing() as work:
+
+            def delete(link_id: int) -> None:
+                link = work.store.link(link_id)
+                detaching.detach(work, [link])
+                if any(other.id != link_id for other in work.store.links(link.program_id)):
+                    return
+                targets = [work.store.program(link.program_id)]
+                if recursive:
+                    targets += [each for each in work.store.programs() if each.map_owner_id == link.program_id]
+                for record in targets:
+                    unloading.unload(work, record)
+
+            _each(link_ids, delete, "link", "delete")
+
+    def link(self, link_id: int) -> Link:
+        """One link; LinkNotFound."""
+        with self._reading() as (_, view):
+            return view.link(link_id)
+
+    def links(self) -> list[tuple[LinkRecord, ProgramRecord]]:
+        """All links with the programs they attach, ascending by id."""
+        with self._reading() as (_, view):
+            return view.links()
+
+    # chains
+
+    def chains(self) -> list[Chain]:
+        with self._reading() as (store, _), store.snapshot():
+            return [Chain(record, store.members(record.hook)) for record in store.chains()]
+
+    def chain(self, hook: Hook) -> Chain:
+        """One chain; ChainNotFound."""
+        from bpfman.manager.accounting import chain_not_found
+
+        with self._reading() as (store, _), store.snapshot():
+            record = store.chain(hook)
+            if record is None:
+                raise chain_not_found(hook)
+            return Chain(record, store.members(hook))
+
+    def forget_chain(self, hook: Hook) -> None:
+        """Drop the rows of a chain and its members.  Nothing in the kernel changes: for cleaning up by hand."""
+        from bpfman.manager.accounting import chain_not_found
+        from bpfman.manager.plan import Step
+
+        with self._writing() as work:
+            if work.store.chain(hook) is None:
+                raise chain_not_found(hook)
+            members = work.store.members(hook)
+
+            def forget() -> None:
+                with work.store.writing(work.lock) as tx:
+                    for member in members:
+                        tx.remove_link(member.link_id)
+                    tx.remove_chain(hook)
+
+            work.run([Step(f"forget the chain at {hook} and its {len(members)} member(s)", forget)])
+
+    def find_hook(self, family: str, interface: str, direction: str = "", netns: str = "") -> Hook:
+        """The hook that a person means by `xdp eth0` or `tc eth0 ingress`.  InterfaceNotFound, NamespaceNotFound."""
+        from bpfman.model.hook import hook_of
+
+        return hook_of(family, direction, self._kernel.interface(interface, netns))
+
+    def set_accounting(self, hook: Hook, on: bool) -> None:
+        """Switch the counting of a chain's verdicts on or off while traffic flows.  ChainNotFound."""
+        from bpfman.manager import accounting
+
+        with self._writing() as work:
+            accounting.set_accounting(work, hook, on)
+
+    def counts(self, hook: Hook) -> list[MemberCount]:
+        """What accounting counted for each member, in the order they run.  Conflict when it is off."""
+        from bpfman.manager import accounting
+
+        return accounting.counts(self._kernel, self.layout, self.chain(hook))
+
+    # maps
+
+    def maps(self) -> list[ManagedMap]:
+        """The maps that bpfman pinned."""
+        with self._reading() as (_, view):
+            return view.maps()
+
+    def open_map(self, which: str, program_id: int | None = None) -> Map:
+        """A map by pin path, by id, or by its name in the object (of one program, where several have that name)."""
+        from bpfman.manager.maps import open_map
+
+        return open_map(self._kernel, self.maps, which, program_id)
+
+    # how
+
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[Store, View]]:
+        with Store.open(self.layout) as store:
+            yield store, View(self._kernel, self.layout, store)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Work]:
+        """The lock, and what goes with it.  Nothing at all is touched in a dry run."""
+        from bpfman.manager.work import Work
+        from bpfman.store.lock import Lock, WriterLock
+
+        if self._dry_run:
+            planned: list[str] = []
+            with Store.open(self.layout) as store:
+                yield Work(self._kernel, self.layout, store, Lock(self.layout.lock),
+                           lambda steps: planned.extend(step.what for step in steps))  # fmt: skip
+            raise Planned(planned)
+        self._prepare()
+        with WriterLock(self.layout.lock, self._lock_timeout) as lock, Store.open(self.layout, write=True) as store:
+            work = Work(self._kernel, self.layout, store, lock, lambda steps: run(steps, self._done))
+            if store.has_unfinished():
+                from bpfman.manager import recovery
+
+                recovery.recover(work, self._warn)
+            yield work
+
+    def _prepare(self) -> None:
+        """The runtime directory, and the bpffs in it."""
+        from bpfman.store.layout import create
+
+        create(self.layout)
+        self._kernel.mount_bpffs(self.layout.fs)
+
+
+def _each(ids: Sequence[int] | Mapping[int, None], act: Callable[[int], None], noun: str, verb: str) -> None:
+    """Try all; tell of those that failed, in request order."""
+    failures: list[tuple[str, BpfmanError]] = []
+    for each in ids:
+        try:
+            act(each)
+        except BpfmanError as error:
+            failures.append((f"{noun} {each}", error))
+    if failures:
+        raise PartialFailure(f"{len(failures)} of {len(ids)} {noun}(s) failed to {verb}", failures)
+
+
+def _not_in_kernel(record: ProgramRecord) -> InvalidRequest:
+    return InvalidRequest(
+        f"program {record.program_id} exists in store but not in kernel (requires reconciliation)",
+        "somebody removed its pin, or the machine was restarted: unload it and load it again",
+    )

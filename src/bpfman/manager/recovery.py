@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Putting right what a crash left: ordinary code, run under the lock whenever a row says that a change is unfinished.
+
+The finished rows are what was reported done, and they are the truth: what was being added is taken back, what was being
+taken away goes, and a hook that was being switched runs what its rows say.  Who holds the lock knows that nobody else is
+still at it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bpfman.errors import BpfmanError
+from bpfman.manager import detaching, unloading
+from bpfman.manager.chains import Change
+from bpfman.manager.place import place_of
+from bpfman.manager.plan import Step
+from bpfman.model.hook import hook_of
+from bpfman.model.link import ChainDetails
+from bpfman.store import bytecode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bpfman.manager.work import Work
+    from bpfman.model.chain import ChainRecord
+    from bpfman.model.hook import Hook
+    from bpfman.model.link import LinkRecord
+    from bpfman.model.program import ProgramRecord
+    from bpfman.store.database import Unfinished
+    from bpfman.store.transaction import Transaction
+
+
+def recover(work: Work, warn: Callable[[str], None]) -> None:
+    """Finish or take back every unfinished change.  One that cannot be put right now keeps its row, is warned of, and
+    is tried again by the next change; it does not stop others."""
+    unfinished = work.store.unfinished()
+    pending = [*unfinished.attaching, *unfinished.detaching]
+    switching = work.store.switching()
+    hooks = {chain.hook for chain in switching}
+    for chain in switching:
+        at_hook = [link for link in pending if _hook(link) == chain.hook]
+        _attempt(warn, f"chain at {chain.hook}", partial(_chain, work, chain, at_hook))
+    for link in pending:
+        if _hook(link) not in hooks:
+            _attempt(warn, f"link {link.id}", partial(_own_link, work, link))
+    for program in _dependants_first(unfinished):
+        _attempt(warn, f"program {program.program_id}", partial(_program, work, program))
+    bytecode.clear_staging(work.layout, work.lock)
+
+
+def reap(work: Work) -> None:
+    """Drop the records of programs that the kernel no longer has (after a reboot, or because their pins were removed by
+    hand), and with them their links, pins and copies."""
+    dead = [record for record in work.store.programs() if not work.is_alive(record)]
+    if dead:
+        ids = {record.program_id for record in dead}
+        detaching.detach(work, [link for link in work.store.links() if link.program_id in ids])
+        for record in sorted(dead, key=lambda record: record.map_owner_id is None):
+            work.run(unloading.steps(work, record))
+
+
+def _attempt(warn: Callable[[str], None], what: str, act: Callable[[], None]) -> None:
+    try:
+        act()
+    except BpfmanError as error:
+        warn(f"an earlier change was cut short and cannot be put right yet: {what}: {error}")
+
+
+def _hook(link: LinkRecord) -> Hook | None:
+    details = link.details
+    if not isinstance(details, ChainDetails):
+        return None
+    return hook_of("tc" if details.direction else "xdp", details.direction, details.interface)
+
+
+def _chain(work: Work, chain: ChainRecord, pending: Sequence[LinkRecord]) -> None:
+    """Have the hook run what its finished rows say."""
+    place, members = place_of(work, chain), work.store.members(chain.hook)
+
+    def begin(_: Transaction) -> None: ...
+
+    def finish(tx: Transaction, _: ChainRecord | None) -> None:
+        for link in pending:
+            tx.remove_link(link.id)
+
+    leaving = {link.id for link in work.store.unfinished().detaching}
+    untouched = place.running == chain.program_id and not any(link.id in leaving for link in pending)
+    if members and (untouched or place.gone):
+        work.kernel.unpin(place.program_pin + "_next")
+        if not chain.accounting:
+            work.kernel.unpin(work.layout.accounting(chain.hook))
+
+        def settle() -> None:
+            with work.store.writing(work.lock) as tx:
+                finish(tx, chain)
+                tx.end_switch(chain.hook)
+
+        work.run([Step(f"forget the unfinished change of {place}", settle)])
+        return
+    with Change(work, place, members, begin=begin, cancel=begin, finish=finish) as change:
+        work.run(change.steps())
+
+
+def _program(work: Work, program: ProgramRecord) -> None:
+    work.run(unloading.steps(work, program, begun=True))
+
+
+def _own_link(work: Work, link: LinkRecord) -> None:
+    def remove() -> None:
+        if link.pin_path and not isinstance(link.details, ChainDetails):
+            work.kernel.remove_link(link.pin_path)
+
+    def forget() -> None:
+        with work.store.writing(work.lock) as tx:
+            tx.remove_link(link.id)
+
+    work.run([Step(f"detach link {link.id}", remove), Step(f"forget link {link.id}", forget)])
+
+
+def _dependants_first(unfinished: Unfinished) -> list[ProgramRecord]:
+    programs = [*unfinished.loading, *unfinished.unloading]
+    return sorted(programs, key=lambda record: record.map_owner_id is None)

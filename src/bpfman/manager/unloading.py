@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unloading: detach, unpin, let go of the maps that nobody else uses, forget.
+
+What is gone already is no obstacle, so this is also how dead records and half-done loads are cleared away.
+"""
+
+from __future__ import annotations
+
+from bpfman.errors import ProgramNotFound
+from bpfman.manager import detaching
+from bpfman.manager.plan import Step
+from bpfman.store import bytecode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bpfman.bpf.kernel import Kernel
+    from bpfman.manager.work import Work
+    from bpfman.model.program import ProgramRecord
+    from bpfman.store.database import Store
+
+
+def not_found(kernel: Kernel, program_id: int) -> ProgramNotFound:
+    """The error for an id that we have no record of."""
+    if kernel.program(program_id) is not None:
+        return ProgramNotFound(
+            program_id, f"program {program_id} exists in kernel but is not managed by bpfman",
+            "whoever loaded it must unload it; `bpfman program list` shows what bpfman manages",
+        )  # fmt: skip
+    return ProgramNotFound(program_id, hint="`bpfman program list` shows the programs there are")
+
+
+def find(kernel: Kernel, store: Store, program_id: int) -> ProgramRecord:
+    record = store.find_program(program_id)
+    if record is None:
+        raise not_found(kernel, program_id)
+    return record
+
+
+def unload(work: Work, record: ProgramRecord) -> None:
+    """Detach its links, then take it out of the kernel and the store."""
+    detaching.detach(work, work.store.links(record.program_id))
+    work.run(steps(work, record))
+
+
+def steps(work: Work, record: ProgramRecord, *, begun: bool = False) -> tuple[Step, ...]:
+    """The plan once nothing is attached; `begun` for a row that says so already."""
+    program_id = record.program_id
+
+    def mark() -> None:
+        with work.store.writing(work.lock) as tx:
+            tx.mark_unloading(program_id)
+
+    def restore() -> None:
+        with work.store.writing(work.lock) as tx:
+            tx.finish_program(program_id)
+
+    def forget() -> None:
+        with work.store.writing(work.lock) as tx:
+            tx.remove_program(program_id)
+
+    plan = (
+        Step(f"unpin program {program_id} ({record.name}) and the maps that nobody else uses",
+             lambda: _unpin(work, record)),
+        Step(f"remove {work.layout.program_dir(program_id)}", lambda: bytecode.remove(work.layout, program_id)),
+        Step(f"forget program {program_id}", forget),
+    )  # fmt: skip
+    return plan if begun else (Step(f"record that program {program_id} is about to go", mark, restore), *plan)
+
+
+def _unpin(work: Work, record: ProgramRecord) -> None:
+    """Maps first and the program last: as long as it is pinned, the kernel has all of it, and trying again works."""
+    kernel, layout, store = work.kernel, work.layout, work.store
+    maps = store.program_maps(record.program_id)
+    if not [user for user in store.map_users(record.map_set_id) if user != record.program_id]:
+        for name in _set_maps(work, record):
+            kernel.unpin(layout.map_pin(record.map_set_id, name))
+        kernel.remove_directory(layout.map_dir(record.map_set_id))
+    for each in maps:
+        if each.shared and set(store.shared_map_users(each.name)) <= {record.program_id}:
+            kernel.unpin(layout.shared_map(each.name))
+    kernel.unpin(record.pin_path)
+
+
+def _set_maps(work: Work, record: ProgramRecord) -> list[str]:
+    """The names pinned in a map set's directory.  The last user may know fewer maps than the owner had, so the
+    directory itself is asked too."""
+    names = {each.name for each in work.store.program_maps(record.program_id) if not each.internal}
+    return sorted(names | set(work.kernel.pins_in(work.layout.map_dir(record.map_set_id))))

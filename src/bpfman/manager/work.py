@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a change works with: the kernel, the paths, the store, and the writer lock that says it may.
+
+Made by the Manager for each change, passed to whatever plans one.
+"""
+
+from __future__ import annotations
+
+from bpfman.model.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bpfman.bpf.kernel import Kernel
+    from bpfman.manager.plan import Step
+    from bpfman.model.program import ProgramRecord
+    from bpfman.store.database import Store
+    from bpfman.store.layout import Layout
+    from bpfman.store.lock import Lock
+
+
+class Work(NamedTuple):
+    """`run` carries a plan out (or raises Planned with it, in a dry run)."""
+
+    kernel: Kernel
+    layout: Layout
+    store: Store
+    lock: Lock
+    run: Callable[[Sequence[Step]], None]
+
+    def is_alive(self, record: ProgramRecord) -> bool:
+        """Whether the kernel still has the very program that the record means, not another with its id."""
+        found = self.kernel.program(record.program_id)
+        return found is not None and (found.tag, found.load_time) == (record.tag, record.load_time)
+
+
+def now() -> int:
+    """Seconds since the epoch."""
+    import time
+
+    return int(time.time())

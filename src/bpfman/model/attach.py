@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where to attach, as a person says it: `xdp("eth0", priority=50)`, `tc("eth0", "ingress", priority=10)`.
+
+For users of the library; each gives the spec that `Manager.attach` takes.  Values are checked there.
+"""
+
+from __future__ import annotations
+
+from bpfman.errors import InvalidRequest
+from bpfman.model import verdicts
+from bpfman.model.link import ChainAttach, TcxAttach, TracepointAttach
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def xdp(
+    interface: str, *, priority: int, proceed_on: Iterable[str] = (), netns: str = "", mode: str = "auto"
+) -> ChainAttach:
+    """An XDP hook.  `proceed_on` names the verdicts after which the next program runs (none: the default, pass and
+    dispatcher_return)."""
+    return ChainAttach(interface, priority, verdicts.XDP.parse(proceed_on), "", netns, mode)
+
+
+def tc(
+    interface: str, direction: str, *, priority: int, proceed_on: Iterable[str] = (), netns: str = ""
+) -> ChainAttach:
+    """A TC hook, "ingress" or "egress".  `proceed_on` as for xdp; its default is pipe and dispatcher_return."""
+    return ChainAttach(interface, priority, verdicts.TC.parse(proceed_on), direction, netns)
+
+
+def tcx(interface: str, direction: str, *, priority: int, netns: str = "") -> TcxAttach:
+    """A TCX hook (Linux 6.6), "ingress" or "egress"."""
+    return TcxAttach(interface, direction, priority, netns)
+
+
+def tracepoint(name: str) -> TracepointAttach:
+    """A tracepoint, as "group/name"."""
+    group, slash, rest = name.partition("/")
+    if not (group and slash and rest):
+        raise InvalidRequest(f'tracepoint "{name}" is not of the form GROUP/NAME')
+    return TracepointAttach(group, rest)
