@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from bpfman.errors import AlreadyAttached, Conflict, InvalidRequest, TypeMismatch
+from bpfman.manager import detaching
 from bpfman.manager.chains import Change
 from bpfman.manager.place import new_record, place_of
 from bpfman.manager.plan import Step
@@ -110,6 +111,10 @@ class Attach:
         interface = work.kernel.interface(spec.interface, spec.netns)
         hook = hook_of("tc" if spec.direction else "xdp", spec.direction, interface)
         there = work.store.chain(hook)
+        if there is not None and place_of(work, there).gone:
+            # The interface that the chain was on is no more; this is another one, that got its numbers.
+            detaching.drop_chain(work, there)
+            there = None
         place = place_of(work, there or new_record(hook, interface, spec.mode))
         if there is not None and spec.mode not in ("auto", there.mode):
             raise Conflict(
@@ -153,7 +158,7 @@ class Attach:
         work, program = self._work, self._program
         interface = work.kernel.interface(spec.interface, spec.netns)
         hook = hook_of("tcx", spec.direction, interface)
-        neighbours = work.store.tcx_links(hook)
+        neighbours = [link for link in work.store.tcx_links(hook) if _is_alive(work, link)]
         for each in neighbours:
             if each.program_id == program.program_id:
                 raise AlreadyAttached(
@@ -161,7 +166,7 @@ class Attach:
                     f"{each.id}; detach it first",
                     f"`bpfman link detach {each.id}`",
                 )
-        anchor = _anchor(work, neighbours, spec.priority)
+        anchor = _anchor(neighbours, spec.priority)
         details = TcxDetails(interface, spec.direction, spec.priority, 0)
         where = "behind all others" if anchor is None else "before" if anchor.before else "after"
         if anchor is not None:
@@ -219,19 +224,19 @@ class Attach:
         )
 
 
-def _anchor(work: Work, neighbours: list[LinkRecord], priority: int) -> Anchor | None:
-    """Directly before the first of ours that must run later, else directly after the last of ours; among ours only
-    those count that the kernel still has.  With none of ours there: behind all others."""
+def _anchor(neighbours: list[LinkRecord], priority: int) -> Anchor | None:
+    """Directly before the first of ours that must run later, else directly after the last of ours.  With none of ours
+    there: behind all others."""
     from bpfman.bpf.link.tcx import Anchor
 
-    alive = [link for link in neighbours if link.kernel_link_id and _is_alive(work, link)]
-    for link in alive:
+    for link in neighbours:
         assert isinstance(link.details, TcxDetails)
         if link.details.priority > priority:
             return Anchor(True, link.kernel_link_id or 0)
-    return Anchor(False, alive[-1].kernel_link_id or 0) if alive else None
+    return Anchor(False, neighbours[-1].kernel_link_id or 0) if neighbours else None
 
 
 def _is_alive(work: Work, link: LinkRecord) -> bool:
+    """Whether the kernel still has the link, on an interface: one whose interface went away stays, without."""
     found = work.kernel.link(link.kernel_link_id or 0)
     return found is not None and found.program_id == link.program_id and found.ifindex != 0

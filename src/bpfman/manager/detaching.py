@@ -68,6 +68,12 @@ def leave_chain(work: Work, hook: Hook, leaving: Collection[LinkRecord]) -> None
         work.run(change.steps())
 
 
+def drop_chain(work: Work, chain: ChainRecord) -> None:
+    """Forget a chain whose interface is gone, with all its members."""
+    members = [member.link_id for member in work.store.members(chain.hook)]
+    work.run(_gone_steps(work, place_of(work, chain), members, members))
+
+
 def _gone_steps(
     work: Work, place: Place, leaving: Collection[int], there: Collection[int]
 ) -> tuple[Step, ...]:
