@@ -108,20 +108,20 @@ class Manager:
 
     def unload(self, program_ids: Sequence[int], *, ignore_missing: bool = False) -> None:
         """Unload programs, with their links.  Every id is tried; PartialFailure tells which failed and why."""
-        from bpfman.manager import unloading
+        from bpfman.manager import lookup, unloading
 
         with self._writing() as work:
 
             def unload(program_id: int) -> None:
                 if ignore_missing and work.store.find_program(program_id) is None:
                     return
-                unloading.unload(work, unloading.find(work.kernel, work.store, program_id))
+                unloading.unload(work, lookup.find(work.kernel, work.store, program_id))
 
             _each(program_ids, unload, "program", "unload")
 
     def delete_programs(self, program_ids: Sequence[int] | None, *, recursive: bool = False) -> None:
         """Unload programs, None meaning all; with `recursive`, those that use their maps too."""
-        from bpfman.manager import unloading
+        from bpfman.manager import lookup, unloading
 
         with self._writing() as work:
             there = work.store.programs()
@@ -130,7 +130,7 @@ class Manager:
                 targets += [each.program_id for each in there if each.map_owner_id in targets]
 
             def delete(program_id: int) -> None:
-                unloading.unload(work, unloading.find(work.kernel, work.store, program_id))
+                unloading.unload(work, lookup.find(work.kernel, work.store, program_id))
 
             _each(dict.fromkeys(targets), delete, "program", "delete")
 
@@ -151,10 +151,10 @@ class Manager:
     ) -> Link:
         """Attach a program.  Raises TypeMismatch for the wrong kind of attachment, and each kind's own errors; nothing
         is left behind then."""
-        from bpfman.manager import attaching, unloading
+        from bpfman.manager import attaching, lookup
 
         with self._writing() as work:
-            record = unloading.find(work.kernel, work.store, program_id)
+            record = lookup.find(work.kernel, work.store, program_id)
             attaching.check(record, spec)
             if not work.is_alive(record):
                 raise _not_in_kernel(record)

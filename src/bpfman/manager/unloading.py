@@ -6,34 +6,14 @@ What is gone already is no obstacle, so this is also how dead records and half-d
 
 from __future__ import annotations
 
-from bpfman.errors import ProgramNotFound
 from bpfman.manager import detaching
 from bpfman.manager.plan import Step
 from bpfman.store import bytecode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from bpfman.bpf.kernel import Kernel
     from bpfman.manager.work import Work
     from bpfman.model.program import ProgramRecord
-    from bpfman.store.database import Store
-
-
-def not_found(kernel: Kernel, program_id: int) -> ProgramNotFound:
-    """The error for an id that we have no record of."""
-    if kernel.program(program_id) is not None:
-        return ProgramNotFound(
-            program_id, f"program {program_id} exists in kernel but is not managed by bpfman",
-            "whoever loaded it must unload it; `bpfman program list` shows what bpfman manages",
-        )  # fmt: skip
-    return ProgramNotFound(program_id, hint="`bpfman program list` shows the programs there are")
-
-
-def find(kernel: Kernel, store: Store, program_id: int) -> ProgramRecord:
-    record = store.find_program(program_id)
-    if record is None:
-        raise not_found(kernel, program_id)
-    return record
 
 
 def unload(work: Work, record: ProgramRecord) -> None:

@@ -7,7 +7,7 @@ is not the one we loaded.
 
 from __future__ import annotations
 
-from bpfman.manager.unloading import find
+from bpfman.manager.lookup import find
 from bpfman.model.link import ChainDetails, Link, LinkStatus
 from bpfman.model.map import ManagedMap, MapStatus
 from bpfman.model.program import Program, ProgramEntry, ProgramStatus
