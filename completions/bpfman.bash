@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+# Bash completion for bpfman, generated from its commands: source it, or put it into
+# /usr/share/bash-completion/completions/bpfman.
+
+# The commands below a group.
+_bpfman_commands() {
+    case "$1" in
+    "") echo "program link chain map version" ;;
+    "program") echo "load unload get list" ;;
+    "program load") echo "file" ;;
+    "link") echo "attach detach get list" ;;
+    "link attach") echo "xdp tc tcx tracepoint" ;;
+    "chain") echo "list get account" ;;
+    "chain account") echo "on off show" ;;
+    "map") echo "list dump get set delete watch" ;;
+    esac
+}
+
+# The flags of a command.
+_bpfman_flags() {
+    case "$1" in
+    "program unload") echo "--ignore-missing --dry-run" ;;
+    "program get") echo "--output" ;;
+    "program list") echo "--quiet --attached --unattached --type --program-type --application --metadata-selector --selector --all --output" ;;
+    "program load file") echo "--programs --metadata --global --application --map-owner-id --dry-run --output" ;;
+    "link detach") echo "--ignore-missing --dry-run" ;;
+    "link get") echo "--output" ;;
+    "link list") echo "--quiet --program-id --kind --program-type --application --metadata-selector --output" ;;
+    "link attach xdp") echo "--priority --proceed-on --mode --netns --metadata --dry-run --output" ;;
+    "link attach tc") echo "--priority --proceed-on --netns --metadata --dry-run --output" ;;
+    "link attach tcx") echo "--priority --netns --metadata --dry-run --output" ;;
+    "link attach tracepoint") echo "--metadata --dry-run --output" ;;
+    "chain list") echo "--output" ;;
+    "chain get") echo "--netns --output" ;;
+    "chain account on") echo "--netns --dry-run" ;;
+    "chain account off") echo "--netns --dry-run" ;;
+    "chain account show") echo "--netns --output" ;;
+    "map list") echo "--quiet --output" ;;
+    "map dump") echo "--program --total --output" ;;
+    "map get") echo "--program --total --output" ;;
+    "map set") echo "--program --dry-run" ;;
+    "map delete") echo "--program --dry-run" ;;
+    "map watch") echo "--interval --program --total --output" ;;
+    esac
+    echo "--config --log --runtime-dir --image-cache-dir --lock-timeout --help"
+}
+
+# What a flag's value is; nothing for a flag without one.
+_bpfman_flag_value() {
+    case "$1 $2" in
+    "program get --output") echo "words:text json" ;;
+    "program get -o") echo "words:text json" ;;
+    "program list --type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm" ;;
+    "program list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm" ;;
+    "program list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm" ;;
+    "program list --application") echo "any" ;;
+    "program list --metadata-selector") echo "any" ;;
+    "program list -m") echo "any" ;;
+    "program list --selector") echo "any" ;;
+    "program list -l") echo "any" ;;
+    "program list --output") echo "words:text json" ;;
+    "program list -o") echo "words:text json" ;;
+    "program load file --programs") echo "any" ;;
+    "program load file --metadata") echo "any" ;;
+    "program load file -m") echo "any" ;;
+    "program load file --global") echo "any" ;;
+    "program load file -g") echo "any" ;;
+    "program load file --application") echo "any" ;;
+    "program load file -a") echo "any" ;;
+    "program load file --map-owner-id") echo "program-ids" ;;
+    "program load file --output") echo "words:text json" ;;
+    "program load file -o") echo "words:text json" ;;
+    "link get --output") echo "words:text json" ;;
+    "link get -o") echo "words:text json" ;;
+    "link list --program-id") echo "program-ids" ;;
+    "link list --kind") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm" ;;
+    "link list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm" ;;
+    "link list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm" ;;
+    "link list --application") echo "any" ;;
+    "link list --metadata-selector") echo "any" ;;
+    "link list -m") echo "any" ;;
+    "link list --output") echo "words:text json" ;;
+    "link list -o") echo "words:text json" ;;
+    "link attach xdp --priority") echo "any" ;;
+    "link attach xdp -p") echo "any" ;;
+    "link attach xdp --proceed-on") echo "words:aborted drop pass tx redirect dispatcher_return" ;;
+    "link attach xdp --mode") echo "words:auto native generic offload" ;;
+    "link attach xdp --netns") echo "file" ;;
+    "link attach xdp -n") echo "file" ;;
+    "link attach xdp --metadata") echo "any" ;;
+    "link attach xdp -m") echo "any" ;;
+    "link attach xdp --output") echo "words:text json" ;;
+    "link attach xdp -o") echo "words:text json" ;;
+    "link attach tc --priority") echo "any" ;;
+    "link attach tc -p") echo "any" ;;
+    "link attach tc --proceed-on") echo "words:unspec ok reclassify shot pipe stolen queued repeat redirect trap dispatcher_return" ;;
+    "link attach tc --netns") echo "file" ;;
+    "link attach tc -n") echo "file" ;;
+    "link attach tc --metadata") echo "any" ;;
+    "link attach tc -m") echo "any" ;;
+    "link attach tc --output") echo "words:text json" ;;
+    "link attach tc -o") echo "words:text json" ;;
+    "link attach tcx --priority") echo "any" ;;
+    "link attach tcx -p") echo "any" ;;
+    "link attach tcx --netns") echo "file" ;;
+    "link attach tcx -n") echo "file" ;;
+    "link attach tcx --metadata") echo "any" ;;
+    "link attach tcx -m") echo "any" ;;
+    "link attach tcx --output") echo "words:text json" ;;
+    "link attach tcx -o") echo "words:text json" ;;
+    "link attach tracepoint --metadata") echo "any" ;;
+    "link attach tracepoint -m") echo "any" ;;
+    "link attach tracepoint --output") echo "words:text json" ;;
+    "link attach tracepoint -o") echo "words:text json" ;;
+    "chain list --output") echo "words:text json" ;;
+    "chain list -o") echo "words:text json" ;;
+    "chain get --netns") echo "file" ;;
+    "chain get -n") echo "file" ;;
+    "chain get --output") echo "words:text json" ;;
+    "chain get -o") echo "words:text json" ;;
+    "chain account on --netns") echo "file" ;;
+    "chain account on -n") echo "file" ;;
+    "chain account off --netns") echo "file" ;;
+    "chain account off -n") echo "file" ;;
+    "chain account show --netns") echo "file" ;;
+    "chain account show -n") echo "file" ;;
+    "chain account show --output") echo "words:text json" ;;
+    "chain account show -o") echo "words:text json" ;;
+    "map list --output") echo "words:text json" ;;
+    "map list -o") echo "words:text json" ;;
+    "map dump --program") echo "program-ids" ;;
+    "map dump -p") echo "program-ids" ;;
+    "map dump --output") echo "words:text json" ;;
+    "map dump -o") echo "words:text json" ;;
+    "map get --program") echo "program-ids" ;;
+    "map get -p") echo "program-ids" ;;
+    "map get --output") echo "words:text json" ;;
+    "map get -o") echo "words:text json" ;;
+    "map set --program") echo "program-ids" ;;
+    "map set -p") echo "program-ids" ;;
+    "map delete --program") echo "program-ids" ;;
+    "map delete -p") echo "program-ids" ;;
+    "map watch --interval") echo "any" ;;
+    "map watch -i") echo "any" ;;
+    "map watch --program") echo "program-ids" ;;
+    "map watch -p") echo "program-ids" ;;
+    "map watch --output") echo "words:text json" ;;
+    "map watch -o") echo "words:text json" ;;
+    esac
+    case "$2" in
+    "--config") echo "file" ;;
+    "--log") echo "any" ;;
+    "--runtime-dir") echo "directory" ;;
+    "--image-cache-dir") echo "directory" ;;
+    "--lock-timeout") echo "any" ;;
+    esac
+}
+
+# What the argument at a place is; the last one of a command may be repeated.
+_bpfman_argument() {
+    case "$1 $2" in
+    "program unload more") echo "program-ids" ;;
+    "program get 1") echo "program-ids" ;;
+    "program load file 1") echo "file" ;;
+    "link detach more") echo "link-ids" ;;
+    "link get 1") echo "link-ids" ;;
+    "link attach xdp 1") echo "program-ids" ;;
+    "link attach xdp 2") echo "interfaces" ;;
+    "link attach tc 1") echo "program-ids" ;;
+    "link attach tc 2") echo "interfaces" ;;
+    "link attach tc 3") echo "words:ingress egress" ;;
+    "link attach tcx 1") echo "program-ids" ;;
+    "link attach tcx 2") echo "interfaces" ;;
+    "link attach tcx 3") echo "words:ingress egress" ;;
+    "link attach tracepoint 1") echo "program-ids" ;;
+    "link attach tracepoint 2") echo "tracepoints" ;;
+    "chain get 1") echo "words:xdp tc" ;;
+    "chain get 2") echo "interfaces" ;;
+    "chain get 3") echo "words:ingress egress" ;;
+    "chain account on 1") echo "words:xdp tc" ;;
+    "chain account on 2") echo "interfaces" ;;
+    "chain account on 3") echo "words:ingress egress" ;;
+    "chain account off 1") echo "words:xdp tc" ;;
+    "chain account off 2") echo "interfaces" ;;
+    "chain account off 3") echo "words:ingress egress" ;;
+    "chain account show 1") echo "words:xdp tc" ;;
+    "chain account show 2") echo "interfaces" ;;
+    "chain account show 3") echo "words:ingress egress" ;;
+    "map dump 1") echo "maps" ;;
+    "map get 1") echo "maps" ;;
+    "map get 2") echo "any" ;;
+    "map set 1") echo "maps" ;;
+    "map set 2") echo "any" ;;
+    "map set 3") echo "any" ;;
+    "map delete 1") echo "maps" ;;
+    "map delete 2") echo "any" ;;
+    "map watch 1") echo "maps" ;;
+    "map watch 2") echo "any" ;;
+    esac
+}
+
+# The words to choose from.
+_bpfman_words() {
+    case "$1" in
+    words:*) echo "${1#words:}" ;;
+    program-ids) bpfman program list -q 2>/dev/null ;;
+    link-ids) bpfman link list -q 2>/dev/null ;;
+    maps) bpfman map list 2>/dev/null | awk 'NR > 1 { print $2 }' ;;
+    interfaces) ls /sys/class/net 2>/dev/null ;;
+    tracepoints) (cd /sys/kernel/tracing/events 2>/dev/null && printf '%s\n' */*/ | sed 's,/$,,') ;;
+    esac
+}
+
+_bpfman() {
+    local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD - 1]}"
+    local path="" places=0 skip="" word value words i
+    # "=" is a word of its own here: --type=xdp is three words.
+    if [[ $current == "=" ]]; then
+        current=""
+    elif [[ $previous == "=" ]]; then
+        previous="${COMP_WORDS[COMP_CWORD - 2]}"
+    fi
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word="${COMP_WORDS[i]}"
+        if [[ -n $skip ]]; then
+            [[ $word == "=" ]] || skip=""
+        elif [[ $word == "=" ]]; then
+            skip=yes
+        elif [[ $word == -* ]]; then
+            value="$(_bpfman_flag_value "$path" "$word")"
+            [[ -n $value ]] && skip=yes
+        elif [[ " $(_bpfman_commands "$path") " == *" $word "* ]]; then
+            path="${path:+$path }$word"
+        else
+            places=$((places + 1))
+        fi
+    done
+    value=""
+    if [[ $previous == -* ]]; then
+        value="$(_bpfman_flag_value "$path" "$previous")"
+    elif [[ $current != -* ]]; then
+        words="$(_bpfman_commands "$path")"
+        value="${words:+words:$words}"
+        [[ -n $value ]] || value="$(_bpfman_argument "$path" $((places + 1)))"
+        [[ -n $value ]] || value="$(_bpfman_argument "$path" more)"
+    else
+        value="words:$(_bpfman_flags "$path")"
+    fi
+    case "$value" in
+    file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    directory) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$(_bpfman_words "$value")" -- "$current") ;;
+    esac
+}
+
+complete -F _bpfman bpfman

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tree of commands: names, one line on each, and where its declaration is.
+
+Read by the parser on every start, so it holds names only; a command's module is imported when it is the one to run.
+Hidden commands work but are left out of help and completions: the older command line, and what only scripts use.
+"""
+
+from __future__ import annotations
+
+from bpfman.cli.command import Group, Leaf
+
+_LOAD = Group(
+    "Load programs into the kernel.",
+    {"file": Leaf("Load programs from an object file.", "program.load")},
+    default="file",
+)
+
+_PROGRAM = Group(
+    "Load, show and remove programs.",
+    {
+        "load": _LOAD,
+        "unload": Leaf("Remove programs and their links.", "program.unload"),
+        "get": Leaf("Show one program in full.", "program.get"),
+        "list": Leaf("List programs.", "program.list"),
+        "delete": Leaf("Remove programs, with those that share their maps.", "program.delete", hidden=True),
+    },
+    default="list",
+)
+
+_ATTACH = Group(
+    "Attach a loaded program to a hook.",
+    {
+        "xdp": Leaf("Attach to an interface's XDP hook.", "link.attach", "XDP"),
+        "tc": Leaf("Attach to an interface's TC hook.", "link.attach", "TC"),
+        "tcx": Leaf("Attach to an interface's TCX hook.", "link.attach", "TCX"),
+        "tracepoint": Leaf("Attach to a tracepoint.", "link.attach", "TRACEPOINT"),
+    },
+)
+
+_LINK = Group(
+    "Attach programs, show and detach links.",
+    {
+        "attach": _ATTACH,
+        "detach": Leaf("Detach links; their programs stay loaded.", "link.detach"),
+        "get": Leaf("Show one link in full.", "link.get"),
+        "list": Leaf("List links.", "link.list"),
+        "delete": Leaf("Detach links and unload programs left without any.", "link.delete", hidden=True),
+    },
+    default="list",
+)
+
+_CHAIN = Group(
+    "Show who shares an XDP or TC hook, and count verdicts.",
+    {
+        "list": Leaf("List chains.", "chain.list"),
+        "get": Leaf("Show one chain with its members.", "chain.get"),
+        "account": Group(
+            "Count each member's runs and verdicts.",
+            {
+                "on": Leaf("Start to count.", "chain.account", "ON"),
+                "off": Leaf("Stop counting.", "chain.account", "OFF"),
+                "show": Leaf("Show who passed and who dropped how much.", "chain.account", "SHOW"),
+            },
+        ),
+    },
+    default="list",
+)
+
+_MAP = Group(
+    "Read and change the maps of programs.",
+    {
+        "list": Leaf("List maps.", "map.list"),
+        "dump": Leaf("Print all entries of a map.", "map.dump"),
+        "get": Leaf("Print the value of one key.", "map.get"),
+        "set": Leaf("Set the value of one key.", "map.set"),
+        "delete": Leaf("Remove one key.", "map.delete"),
+        "watch": Leaf("Print changes of a map as they happen.", "map.watch"),
+    },
+    default="list",
+)
+
+_DISPATCHER = Group(
+    "Chains under the name and in the JSON of the reference implementation.",
+    {
+        "list": Leaf("List dispatchers.", "dispatcher.list"),
+        "get": Leaf("Show one dispatcher with its members.", "dispatcher.get"),
+        "delete": Leaf("Drop a dispatcher's rows from the store.", "dispatcher.delete"),
+    },
+    default="list",
+    hidden=True,
+)
+
+# The command line of bpfman 0.5 and 0.6, which tutorials still show.
+_LEGACY: dict[str, Group | Leaf] = {
+    "load": Group(
+        "Load programs (older form of program load).",
+        {"file": Leaf("Load programs from an object file.", "legacy.load", hidden=True)},
+        hidden=True,
+    ),
+    "unload": Leaf("Remove a program (older form of program unload).", "program.unload", hidden=True),
+    "attach": Group(
+        "Attach a program (older form of link attach).",
+        {
+            "xdp": Leaf("Attach to an interface's XDP hook.", "legacy.attach", "XDP"),
+            "tc": Leaf("Attach to an interface's TC hook.", "legacy.attach", "TC"),
+            "tcx": Leaf("Attach to an interface's TCX hook.", "legacy.attach", "TCX"),
+            "tracepoint": Leaf("Attach to a tracepoint.", "legacy.attach", "TRACEPOINT"),
+        },
+        hidden=True,
+        id_first=True,
+    ),
+    "detach": Leaf("Detach a link (older form of link detach).", "link.detach", hidden=True),
+    "list": Group(
+        "List programs or links (older form of program list and link list).",
+        {
+            "programs": Leaf("List programs.", "legacy.list", "PROGRAMS"),
+            "program": Leaf("List programs.", "legacy.list", "PROGRAMS"),
+            "links": Leaf("List links.", "legacy.list", "LINKS"),
+            "link": Leaf("List links.", "legacy.list", "LINKS"),
+        },
+        hidden=True,
+    ),
+    "get": Group(
+        "Show one program or link (older form of program get and link get).",
+        {
+            "program": Leaf("Show one program in full.", "program.get"),
+            "link": Leaf("Show one link in full.", "link.get"),
+        },
+        hidden=True,
+    ),
+}
+
+ROOT = Group(
+    "Load eBPF programs, let them share hooks, see what they do, take them away.",
+    {
+        "program": _PROGRAM,
+        "link": _LINK,
+        "chain": _CHAIN,
+        "map": _MAP,
+        "version": Leaf("Show which bpfman this is.", "version"),
+        "dispatcher": _DISPATCHER,
+        "completions": Leaf("Print the completions of a shell.", "generated", "COMPLETIONS", hidden=True),
+        "man": Leaf("Write the manual pages into a directory.", "generated", "MAN", hidden=True),
+        **_LEGACY,
+    },
+)

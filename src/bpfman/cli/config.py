@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration file, TOML with the sections [signing] and [logging].
+
+Read only when a command needs it or when it was named with --config or BPFMAN_CONFIG: nothing that `program` and
+`link` commands do depends on it, and parsing TOML would cost them more than their work.
+"""
+
+from __future__ import annotations
+
+from bpfman.errors import BpfmanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def read_config(path: str) -> dict[str, Any]:
+    """The file's tables.  Keys that bpfman does not know are left alone: older files have some."""
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise BpfmanError(f"cannot read the configuration file {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BpfmanError(f"the configuration file {path} is not valid TOML: {error}") from None
