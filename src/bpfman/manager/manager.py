@@ -11,11 +11,8 @@ no cache; any number of them, in any number of processes, work on one runtime di
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 from bpfman.bpf.kernel import Kernel
 from bpfman.errors import BpfmanError, InvalidRequest, PartialFailure
-from bpfman.manager.plan import Planned, run
 from bpfman.manager.viewing import View
 from bpfman.model.chain import Chain
 from bpfman.store.database import Store
@@ -23,7 +20,8 @@ from bpfman.store.layout import Layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from bpfman.bpf.map import Map
     from bpfman.manager.plan import Step
@@ -272,38 +270,29 @@ class Manager:
 
     # how
 
-    @contextmanager
-    def _reading(self) -> Iterator[tuple[Store, View]]:
-        with Store.open(self.layout) as store:
-            yield store, View(self._kernel, self.layout, store)
+    def _reading(self) -> _Reading:
+        return _Reading(self._kernel, self.layout)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Work]:
-        """The lock, and what goes with it.  Nothing at all is touched in a dry run."""
-        from bpfman.manager.work import Work
-        from bpfman.store.lock import Lock, WriterLock
+    def _writing(self) -> AbstractContextManager[Work]:
+        from bpfman.manager.writing import planning, writing
 
         if self._dry_run:
-            planned: list[str] = []
-            with Store.open(self.layout) as store:
-                yield Work(self._kernel, self.layout, store, Lock(self.layout.lock),
-                           lambda steps: planned.extend(step.what for step in steps))  # fmt: skip
-            raise Planned(planned)
-        self._prepare()
-        with WriterLock(self.layout.lock, self._lock_timeout) as lock, Store.open(self.layout, write=True) as store:
-            work = Work(self._kernel, self.layout, store, lock, lambda steps: run(steps, self._done))
-            if store.has_unfinished():
-                from bpfman.manager import recovery
+            return planning(self._kernel, self.layout)
+        return writing(self._kernel, self.layout, self._lock_timeout, self._warn, self._done)
 
-                recovery.recover(work, self._warn)
-            yield work
 
-    def _prepare(self) -> None:
-        """The runtime directory, and the bpffs in it."""
-        from bpfman.store.layout import create
+class _Reading:
+    """`with ... as (store, view)`: both for one call.  (`contextlib` costs a listing a millisecond.)"""
 
-        create(self.layout)
-        self._kernel.mount_bpffs(self.layout.fs)
+    def __init__(self, kernel: Kernel, layout: Layout) -> None:
+        self._store = Store.open(layout)
+        self._view = View(kernel, layout, self._store)
+
+    def __enter__(self) -> tuple[Store, View]:
+        return self._store, self._view
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()
 
 
 def _each(ids: Sequence[int] | Mapping[int, None], act: Callable[[int], None], noun: str, verb: str) -> None:

@@ -8,13 +8,11 @@ changes nothing.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
-
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 
 class Step(NamedTuple):
@@ -38,6 +36,8 @@ def run(steps: Sequence[Step], done: Callable[[Step], None] | None = None) -> No
 
     Signals wait until a step is complete, so that what it did and how to undo it are never apart.  When undoing
     fails too, that is added to the error's notes; the unfinished row then has the next change put it right."""
+    from contextlib import ExitStack
+
     with ExitStack() as undo:
         for step in steps:
             with _uninterrupted():
@@ -49,12 +49,15 @@ def run(steps: Sequence[Step], done: Callable[[Step], None] | None = None) -> No
         undo.pop_all()
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    import signal
+class _uninterrupted:  # noqa: N801 - a verb, like contextlib.suppress
+    """`with _uninterrupted():` signals that ask us to stop wait for its end."""
 
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    def __enter__(self) -> None:
+        import signal
+
+        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
