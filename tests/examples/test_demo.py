@@ -61,6 +61,7 @@ def test_interrupted_it_leaves_nothing(environment, tmp_path, moment, number):
         start_new_session=True,
     )  # fmt: skip
     with demo:
+        assert demo.stdout is not None
         for line in demo.stdout:
             if line.startswith(moment):
                 break
