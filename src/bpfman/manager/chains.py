@@ -78,7 +78,7 @@ class Change:
             )
         return (
             begin,
-            Step(f"compose and load a chain of {len(self._members)}: {names}", self._load),
+            Step(f"compose and load a chain of {len(self._members)}: {names}", self._load, self._drop_counters),
             Step(self._place.describe_switch(), self._switch, self._switch_back),
             Step(f"pin the chain at {self._place.program_pin}", self._pin, self._pin_back),
             Step(f"record the chain at revision {self._place.record.revision + 1}", self._commit),
@@ -112,6 +112,11 @@ class Change:
         from bpfman.manager.accounting import ensure_map
 
         return ensure_map(self._work, self._place.record.hook)
+
+    def _drop_counters(self) -> None:
+        """Those that were made for this change."""
+        if self._accounting and not self._place.record.accounting:
+            self._work.kernel.unpin(self._work.layout.accounting(self._place.record.hook))
 
     # 3
 

@@ -86,19 +86,20 @@ class Manager:
 
     def load(self, spec: LoadSpec, data: bytes) -> tuple[Program, ...]:
         """Load programs of an object's bytes; what `load_file` does once it has them."""
-        from bpfman.manager import loading, recovery
+        from bpfman.manager import loading
+        from bpfman.manager.reaping import reap
 
         request = loading.check(spec, data)
         if request.shares_maps:
             with self._writing() as work, loading.load_into_kernel(work, request) as loaded:
-                recovery.reap(work)
+                reap(work)
                 work.run(loading.steps(work, request, loaded))
         else:
             # The verifier may take its time: nobody waits for it.
             with self._kernel.load_object(
                 data, request.summary, spec.programs, name=request.name, globals=spec.globals, reuse={}
             ) as loaded, self._writing() as work:  # fmt: skip
-                recovery.reap(work)
+                reap(work)
                 work.run(loading.steps(work, request, loaded))
         ids = [program.kernel.id for program in loaded.programs]
         with self._reading() as (store, view):

@@ -8,6 +8,9 @@ changes nothing.
 
 from __future__ import annotations
 
+# The C module under `signal`, which adds only enums to it, and a millisecond.
+import _signal  # type: ignore[import-not-found]
+
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -53,11 +56,7 @@ class _uninterrupted:  # noqa: N801 - a verb, like contextlib.suppress
     """`with _uninterrupted():` signals that ask us to stop wait for its end."""
 
     def __enter__(self) -> None:
-        import signal
-
-        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        self._before = _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
 
     def __exit__(self, *_: object) -> None:
-        import signal
-
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)

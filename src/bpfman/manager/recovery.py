@@ -50,17 +50,6 @@ def recover(work: Work, warn: Callable[[str], None]) -> None:
     bytecode.clear_staging(work.layout, work.lock)
 
 
-def reap(work: Work) -> None:
-    """Drop the records of programs that the kernel no longer has (after a reboot, or because their pins were removed by
-    hand), and with them their links, pins and copies."""
-    dead = [record for record in work.store.programs() if not work.is_alive(record)]
-    if dead:
-        ids = {record.program_id for record in dead}
-        detaching.detach(work, [link for link in work.store.links() if link.program_id in ids])
-        for record in sorted(dead, key=lambda record: record.map_owner_id is None):
-            work.run(unloading.steps(work, record))
-
-
 def _attempt(warn: Callable[[str], None], what: str, act: Callable[[], None]) -> None:
     try:
         act()

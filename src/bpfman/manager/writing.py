@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from bpfman.manager import recovery
 from bpfman.manager.plan import Planned, run
 from bpfman.manager.work import Work
 from bpfman.store.database import Store
@@ -38,6 +37,8 @@ def writing(
     with WriterLock(layout.lock, lock_timeout) as lock, Store.open(layout, write=True) as store:
         work = Work(kernel, layout, store, lock, lambda steps: run(steps, done))
         if store.has_unfinished():
+            from bpfman.manager import recovery
+
             recovery.recover(work, warn)
         yield work
 
