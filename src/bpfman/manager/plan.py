@@ -2,8 +2,7 @@
 """Decide, then act: a change is a tuple of steps, made first, run by one loop, undone from the end when one fails.
 
 A step's `do` changes one thing and either does it or raises with nothing changed; `undo` takes it back.  The step
-that makes the change count (it finishes the rows) comes last of those that can fail.  Who makes a plan reads, but
-changes nothing.
+that makes the change count (it finishes the rows) comes last.  Who makes a plan reads, but changes nothing.
 """
 
 from __future__ import annotations
@@ -37,19 +36,42 @@ class Planned(Exception):
 def run(steps: Sequence[Step], done: Callable[[Step], None] | None = None) -> None:
     """Do all steps, or none: whatever was done is undone when one raises.  `done` is told of each.
 
-    Signals wait until a step is complete, so that what it did and how to undo it are never apart.  When undoing
-    fails too, that is added to the error's notes; the unfinished row then has the next change put it right."""
-    from contextlib import ExitStack
+    A step without `undo` is the point of no return: once it is done, nothing is taken back any more, and what fails
+    later leaves an unfinished row, by which the next change completes the plan.
 
-    with ExitStack() as undo:
-        for step in steps:
+    Signals wait until a step is complete, so that what it did and how to undo it are never apart; from the point of no
+    return on, and while steps are undone, they wait for the end.  When undoing fails too, that is added to the error's
+    notes and the steps before it stay: the unfinished row then has the next change put things right."""
+    certain = next((number for number, step in enumerate(steps) if step.undo is None), len(steps))
+    undo: list[Callable[[], None]] = []
+    try:
+        for step in steps[:certain]:
             with _uninterrupted():
                 step.do()
                 if step.undo is not None:
-                    undo.callback(step.undo)
+                    undo.append(step.undo)
             if done is not None:
                 done(step)
-        undo.pop_all()
+        with _uninterrupted():
+            for step in steps[certain:]:
+                step.do()
+                undo.clear()
+                if done is not None:
+                    done(step)
+    except BaseException as error:
+        with _uninterrupted():
+            _take_back(undo, error)
+        raise
+
+
+def _take_back(undo: list[Callable[[], None]], error: BaseException) -> None:
+    """Undo from the end.  What comes before a step that cannot be undone is the row that tells of it: it stays."""
+    while undo:
+        try:
+            undo.pop()()
+        except Exception as trouble:
+            error.add_note(f"undoing failed too: {trouble}; the next change will put it right")
+            return
 
 
 class _uninterrupted:  # noqa: N801 - a verb, like contextlib.suppress

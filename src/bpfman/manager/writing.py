@@ -33,8 +33,9 @@ def writing(
 ) -> Iterator[Work]:
     """The lock, with whatever an earlier change left unfinished put right."""
     create(layout)
-    kernel.mount_bpffs(layout.fs)
     with WriterLock(layout.lock, lock_timeout) as lock, Store.open(layout, write=True) as store:
+        # Two at once would each mount one, and the second would hide the pins in the first.
+        kernel.mount_bpffs(layout.fs)
         work = Work(kernel, layout, store, lock, lambda steps: run(steps, done))
         if store.has_unfinished():
             from bpfman.manager import recovery
