@@ -306,7 +306,7 @@ NOT_BTF = {
     "huge strings": (Types().blob(str_len=0xFFFFFFFF), "run past its end"),
     "no strings": (Types().blob(str_len=0), "do not end with NUL"),
     "strings without end": (GOOD[:-1] + b"x", "do not end with NUL"),
-    "first string": (Types().blob()[:-1] + b"x\0", "do not end with NUL|not empty"),
+    "first string": (GOOD.replace(b"\0int\0", b"xint\0", 1), "first string is not empty"),
     "kind 0": (typed(0, 0, 0), "type 1 is of unknown kind 0"),
     "kind 20": (typed(0, 20 << 24, 0), "type 1 is of unknown kind 20"),
     "kind 31": (typed(0, 2 << 24, 0, 0, 31 << 24, 0), "type 2 is of unknown kind 31"),
@@ -359,6 +359,7 @@ def test_types_that_lead_to_themselves_end():
     looping = made.add(8, "t", 2)
     made.add(10, "", looping)
     array = made.add(3, "", 0, 3, 1, 2)
+    qualified = made.add(2, "", made.add(10, "", made.next))
     btf = Btf.parse(made.blob())
     with pytest.raises(ObjectError, match="behind more than 32 typedefs"):
         btf.resolve(looping)
@@ -366,8 +367,8 @@ def test_types_that_lead_to_themselves_end():
         btf.size_of(looping)
     with pytest.raises(ObjectError, match="an array of more than 32 dimensions"):
         btf.size_of(array)
-    for type_id in (looping, array):
-        with pytest.raises(ObjectError):
+    for type_id in (looping, array, qualified):
+        with pytest.raises(ObjectError, match=r"nested too deeply|behind more than 32"):
             describe(btf, type_id)
 
 

@@ -198,6 +198,19 @@ def test_an_empty_char_array_is_an_empty_text():
     assert made(array(4, integer(1, SIGNED, "char"))).decode(bytes(4)) == ""
 
 
+@pytest.mark.parametrize("value", [5, ["a"], b"abc", None])
+def test_char_arrays_take_text_or_all_their_bytes(value):
+    with pytest.raises(InvalidRequest, match=r"is no text, expected char\[4\]"):
+        made(array(4, integer(1, SIGNED, "char"))).encode(value)
+
+
+def test_byte_arrays_take_all_their_bytes():
+    decoder = made(array(4, integer(1)))
+    assert decoder.encode(b"\1\2\3\4") == b"\1\2\3\4"
+    with pytest.raises(InvalidRequest, match="3 bytes, expected 4"):
+        decoder.encode(b"\1\2\3")
+
+
 def test_enums_are_names():
     decoder = made(colours, "little")
     assert decoder.decode(b"\5\0\0\0") == "GREEN"
@@ -368,6 +381,7 @@ MISTYPED = [
     (array(4, integer(1, SIGNED, "char")), '"\\u0000"', "does not fit"),
     (array(4, integer(1, SIGNED, "char")), '"\\ud800"', "not Unicode"),
     (array(4, integer(1, SIGNED, "char")), '"x', "is not JSON"),
+    (array(4, integer(1)), "0x0a00", r"key: 2 bytes, expected 4 \(int\[4\]\)"),
 ]
 
 

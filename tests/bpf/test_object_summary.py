@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpfman.bpf import object_variables
 from bpfman.bpf.object_maps import PIN_BY_NAME
 from bpfman.bpf.object_summary import ObjectSummary
 from bpfman.errors import InvalidRequest, ObjectError
@@ -24,7 +25,15 @@ from tests.bpf.crafted import (
 )
 from tests.bpf.fuzz import changed, fuzz, limited, refusal
 
-KIND_PTR, KIND_ARRAY, KIND_STRUCT, KIND_VAR, KIND_DATASEC = 2, 3, 4, 14, 15
+KIND_PTR, KIND_ARRAY, KIND_STRUCT, KIND_FUNC, KIND_FUNC_PROTO, KIND_VAR, KIND_DATASEC = (
+    2,
+    3,
+    4,
+    12,
+    13,
+    14,
+    15,
+)
 
 
 def skeleton(name: str) -> str:
@@ -137,6 +146,16 @@ def test_a_variable_that_is_not_there_is_answered_with_those_that_are():
     )
 
 
+def test_a_variable_in_two_sections_is_not_chosen():
+    data = read_object("core_types.o")
+    bare = with_section(with_section(data, ".BTF", sh_name=0), ".BTF.ext", sh_name=0)
+    both = with_symbol(bare, "limit", st_name=name_offset(bare, "hidden"))
+    with pytest.raises(
+        InvalidRequest, match=r'"hidden" is ambiguous: there is one in each of \.data, \.rodata'
+    ):
+        ObjectSummary.parse(both).variable("hidden")
+
+
 def test_local_type_ids_are_found():
     assert ObjectSummary.parse(read_object("core_types.o")).has_local_type_ids
     assert not ObjectSummary.parse(read_object("xdp_counter.o")).has_local_type_ids
@@ -206,9 +225,7 @@ class Definition:
         variables = [self.types.add(KIND_VAR, name, struct, linkage) for name in names]
         words = [word for variable in variables for word in (variable, 0, 64)]
         self.types.add(KIND_DATASEC, ".maps", 0, *words, vlen=len(variables))
-        blob = self.types.blob()
-        data = with_section(COUNTER, ".BTF.ext", sh_name=0)
-        return ObjectSummary.parse(with_contents(data, ".BTF", lambda _: blob))
+        return ObjectSummary.parse(with_types(COUNTER, self.types))
 
 
 @pytest.fixture
@@ -263,6 +280,55 @@ def test_a_pinning_that_does_not_exist_is_refused(definition):
     definition.uint("pinning", 2)
     with pytest.raises(ObjectError, match="pinning 2"):
         definition.read()
+
+
+def with_types(data: bytes, types: Types) -> bytes:
+    """The object with other types, and nothing said of its instructions."""
+    blob = types.blob()
+    return with_contents(with_section(data, ".BTF.ext", sh_name=0), ".BTF", lambda _: blob)
+
+
+def test_maps_that_btf_does_not_describe_are_refused():
+    for types, message in (
+        (Types(), r"section \.maps is not described by the object's BTF"),
+        (with_datasec(None), "type 3 is no variable"),
+        (with_datasec(1), 'map "v" is defined by a Int, expected a struct'),
+    ):
+        with pytest.raises(ObjectError, match=message):
+            ObjectSummary.parse(with_types(COUNTER, types))
+
+
+def with_datasec(linkage: int | None, section: str = ".maps", count: int = 1) -> Types:
+    """A section of one variable of that linkage, or of a function."""
+    types = Types()
+    number = types.integer()
+    if linkage is None:
+        entry = types.add(KIND_FUNC, "f", types.add(KIND_FUNC_PROTO, "", number))
+    else:
+        entry = types.add(KIND_VAR, "v", number, linkage)
+    types.add(KIND_DATASEC, section, 0, *[entry, 0, 4] * count, vlen=count)
+    return types
+
+
+def without_maps(types: Types) -> bytes:
+    """The object with global data, its types replaced."""
+    return with_types(with_section(GLOBALS, ".maps", sh_name=0), types)
+
+
+def test_variables_that_are_none_are_refused():
+    with pytest.raises(ObjectError, match=r"section \.data: type 3 is no variable"):
+        ObjectSummary.parse(without_maps(with_datasec(None, ".data")))
+
+
+def test_extern_variables_are_elsewhere():
+    found = ObjectSummary.parse(without_maps(with_datasec(2, ".data"))).globals
+    assert [v.name for v in found if v.section == ".data"] == []
+
+
+def test_more_variables_than_any_object_has_are_refused(monkeypatch):
+    monkeypatch.setattr(object_variables, "MAX_VARIABLES", 100)
+    with pytest.raises(ObjectError, match="more than 100 global variables"):
+        ObjectSummary.parse(without_maps(with_datasec(1, ".data", 101)))
 
 
 @pytest.mark.parametrize("name", ["max_entries", "map_extra", "key", "value", "values"])

@@ -14,10 +14,13 @@ import pytest
 from bpfman.bpf.elf import ElfFile
 from bpfman.bpf.object_summary import ObjectSummary
 from bpfman.errors import ObjectError
-from tests.bpf.crafted import NAMES, read_object
+from tests.bpf.crafted import read_object
 from tests.bpf.fuzz import refusal
 
 ROUNDS = 1500
+# Which are changed how follows from the seed, so the objects are named: another one more would change all.
+OBJECTS = ("core_types.o", "globals.o", "map_kinds.o", "probes.o", "two_programs.o", "types.o", "xdp_subprogs.o",
+           "xdp_tailcall.o")  # fmt: skip
 
 # Opens each file it is told the name of, and says which came through.
 OPENER = """
@@ -53,10 +56,9 @@ def mutated(source: random.Random, data: bytes) -> bytes:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_libbpf_survives_what_we_let_through(seed, tmp_path):
     source = random.Random(seed)
-    little = [read_object(name) for name in NAMES if ".be." not in name]
     passed = []
     for number in range(ROUNDS):
-        data = mutated(source, source.choice(little))
+        data = mutated(source, read_object(source.choice(OBJECTS)))
         if not refusal(ObjectError, ObjectSummary.parse, data):
             passed.append(tmp_path / str(number))
             passed[-1].write_bytes(data)

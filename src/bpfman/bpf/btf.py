@@ -106,7 +106,7 @@ class Btf:
 
     def find(self, name: str, kind: int | None = None) -> int | None:
         """The lowest id of that name, and KIND_... if given; None when there is none, and for the empty name."""
-        if not name:
+        if not name or "\0" in name:
             return None
         found = self._base.find(name, kind) if self._base else None
         return found if found is not None else self._find_own(name, kind)

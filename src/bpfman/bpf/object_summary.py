@@ -11,6 +11,7 @@ Facts are those of libbpf 1.0 to 1.5 (libbpf.c: bpf_object__elf_collect, bpf_obj
 from __future__ import annotations
 
 from bpfman.bpf.btf import Btf
+from bpfman.bpf.btf_check import check_types
 from bpfman.bpf.btf_ext import BtfExt
 from bpfman.bpf.elf import SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS, SHT_REL, STB_LOCAL, STT_FUNC, ElfFile
 from bpfman.bpf.object_maps import read_definitions
@@ -185,6 +186,7 @@ def _read_types(elf: ElfFile) -> tuple[Btf | None, BtfExt | None]:
     btf = Btf.parse(_contents(elf, section))
     if btf.byteorder != elf.byteorder:
         raise ObjectError(f"section .BTF is {btf.byteorder}-endian, the object {elf.byteorder}-endian")
+    check_types(btf)
     return btf, BtfExt.parse(_contents(elf, extra), btf) if extra else None
 
 

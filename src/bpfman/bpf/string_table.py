@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from bpfman.errors import ObjectError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # A linker may let `foo` share the end of `xfoo`; it never gains much by it.
 _SHARING = 4
 
@@ -35,15 +39,13 @@ class StringTable:
             name = self._names[offset] = self._read(offset)
         return name
 
-    def offsets_of(self, text: str) -> set[int]:
+    def offsets_of(self, text: str) -> Iterator[int]:
         """Every offset at which `text` can be read, the ends of longer strings among them."""
         wanted = text.encode("utf-8", "surrogateescape") + b"\0"
-        found: set[int] = set()
         offset = self._data.find(wanted)
         while offset >= 0:
-            found.add(offset)
+            yield offset
             offset = self._data.find(wanted, offset + 1)
-        return found
 
     def _read(self, offset: int) -> str:
         if offset >= len(self._data):
