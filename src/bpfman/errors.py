@@ -18,6 +18,17 @@
     ├── ChainLimit               a chain that this kernel cannot hold
     ├── Unsupported              this kernel, libbpf or machine lacks something
     ├── StoreError               the database or the runtime directory is unusable
+    ├── ImageError               an image cannot be had, read or written; says at which step
+    │   ├── ImageNotFound        neither the registry nor the archive has it
+    │   ├── AccessDenied         the registry asks for other credentials
+    │   ├── RegistryFailed       the registry did not answer, or not as registries do
+    │   ├── DigestMismatch       what came is not what its digest or size promised
+    │   ├── ImageTooLarge        more than bytecode ever needs
+    │   ├── MalformedImage       a document or layer that cannot be what it claims to be
+    │   ├── PlatformMissing      nothing in it is for this machine
+    │   ├── NoBytecode           nothing in it is a BPF object
+    │   ├── NotCached            not in the cache, and nothing else may be asked
+    │   └── CacheError           the image cache cannot be read or written
     ├── Interrupted              SIGINT or SIGTERM came before the change was complete
     └── PartialFailure           some of several independent requests failed
 
@@ -142,6 +153,50 @@ class Unsupported(BpfmanError):
 
 class StoreError(BpfmanError):
     """The database or the runtime directory cannot be read or written."""
+
+
+class ImageError(BpfmanError):
+    """An image cannot be had, read or written.  The message names the image or the file, and the step."""
+
+
+class ImageNotFound(ImageError):
+    """There is no image, manifest or blob of that name."""
+
+
+class AccessDenied(ImageError):
+    """The registry answered 401 or 403."""
+
+
+class RegistryFailed(ImageError):
+    """The registry cannot be reached, did not answer in time, or answered what no registry should."""
+
+
+class DigestMismatch(ImageError):
+    """Bytes that are not those whose digest and size were asked for; they were thrown away."""
+
+
+class ImageTooLarge(ImageError):
+    """Something in the image is larger than what bytecode ever needs."""
+
+
+class MalformedImage(ImageError):
+    """A manifest, an index, a configuration, a layer or an archive that cannot be what it claims to be."""
+
+
+class PlatformMissing(ImageError):
+    """The image holds nothing for the machine's architecture."""
+
+
+class NoBytecode(ImageError):
+    """The image holds no BPF object."""
+
+
+class NotCached(ImageError):
+    """The image is not in the cache, and the pull policy is Never."""
+
+
+class CacheError(ImageError):
+    """The image cache cannot be read or written."""
 
 
 class Interrupted(BpfmanError):
