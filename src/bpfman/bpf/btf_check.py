@@ -2,8 +2,9 @@
 """Checks all types of an object's BTF, since libbpf will follow them.
 
 `Btf` checks a type when it is asked for, which is right for vmlinux and for what the kernel returns.  An object's
-types go to libbpf: older ones (1.1 is one) believe every id and name offset in them and read what is not there, and none
-stops at typedefs that lead to themselves (libbpf.c, skip_mods_and_typedefs).  Called by `object_summary`; must not open files.
+types go to libbpf: older ones (1.1 is one) believe every id and name offset in them and read what is not there, and
+none stops at typedefs that lead to themselves (libbpf.c, skip_mods_and_typedefs).  Called by `object_summary`; must
+not open files.
 """
 
 from __future__ import annotations
