@@ -53,7 +53,7 @@ class Parser:
                     self._word(self._rest.pop())
             elif word.startswith("--"):
                 self._long(word)
-            elif word.startswith("-") and word != "-":
+            elif word.startswith("-") and not word[1:].isdigit() and word != "-":  # -1 is a number
                 self._short(word)
             else:
                 self._word(word)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bpfman.cli.command import Group
 from bpfman.cli.commands import ROOT
-from bpfman.cli.filters import KINDS
+from bpfman.model.kinds import KINDS
 from bpfman.model.verdicts import TC, XDP
 
 TYPE_CHECKING = False
