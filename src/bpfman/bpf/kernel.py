@@ -243,10 +243,11 @@ class Kernel:
 
         tc.replace_filter(program_fd, name, ifindex, direction, netns, handle)
 
-    def filter_program(self, ifindex: int, direction: str, netns: str, handle: int) -> int | None:
+    def filter_program(self, name: str, ifindex: int, direction: str, netns: str, handle: int) -> int | None:
+        """The id of the program that the filter of that name and handle runs; None when there is none."""
         from bpfman.bpf.link import tc
 
-        return tc.filter_program(ifindex, direction, netns, handle)
+        return tc.filter_program(name, ifindex, direction, netns, handle)
 
     def remove_filter(self, ifindex: int, direction: str, netns: str, handle: int) -> None:
         from bpfman.bpf.link import tc

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 from bpfman.errors import AlreadyAttached, Conflict, InvalidRequest, TypeMismatch
 from bpfman.manager import detaching
-from bpfman.manager.chains import Change
+from bpfman.manager.chains import Change, without_lost
 from bpfman.manager.place import new_record, place_of
 from bpfman.manager.plan import Step
 from bpfman.manager.work import now
@@ -30,7 +30,7 @@ from bpfman.model.link import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from bpfman.bpf.link.link import Link
     from bpfman.bpf.link.tcx import Anchor
@@ -111,17 +111,21 @@ class Attach:
         interface = work.kernel.interface(spec.interface, spec.netns)
         hook = hook_of("tc" if spec.direction else "xdp", spec.direction, interface)
         there = work.store.chain(hook)
-        if there is not None and place_of(work, there).gone:
+        if there is not None and (there.interface.cookie != interface.cookie or place_of(work, there).gone):
             # The interface that the chain was on is no more; this is another one, that got its numbers.
             detaching.drop_chain(work, there)
             there = None
-        place = place_of(work, there or new_record(hook, interface, spec.mode))
-        if there is not None and spec.mode not in ("auto", there.mode):
+        # The names are those of today: interfaces are renamed, and a namespace has many paths.
+        record = there._replace(interface=interface) if there is not None else None
+        place = place_of(work, record or new_record(hook, interface, spec.mode))
+        if there is None:
+            place.require_free()
+        elif spec.mode not in ("auto", there.mode):
             raise Conflict(
                 f"{interface} runs its chain in {there.mode} mode, not in {spec.mode} mode",
                 "all members of a chain run in one mode: leave --mode out, or detach the others first",
             )
-        members = work.store.members(hook)
+        members, lost = without_lost(work, place, work.store.members(hook) if there is not None else ())
         incoming = Member(0, program.program_id, program.name, spec.priority, 0, spec.proceed_on,
                           self._free_slot(hook, members), self._metadata)  # fmt: skip
         from bpfman.chain.order import in_order
@@ -143,11 +147,13 @@ class Attach:
         def finish(tx: Transaction, record: ChainRecord | None) -> None:
             assert record is not None
             tx.finish_link(self.link_id, record.kernel_link_id)
+            for link_id in lost:
+                tx.remove_link(link_id)
 
         change = Change(work, place, ordered, begin=begin, cancel=cancel, finish=finish)
         return self._held.enter_context(change).steps()
 
-    def _free_slot(self, hook: Hook, members: tuple[Member, ...]) -> int:
+    def _free_slot(self, hook: Hook, members: Sequence[Member]) -> int:
         from bpfman.manager.accounting import free_slot
 
         return free_slot(self._work, hook, members)

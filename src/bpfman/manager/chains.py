@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
+    from bpfman.bpf.map import Map
     from bpfman.bpf.program import Program
     from bpfman.chain.compose import Composition
     from bpfman.manager.place import Place
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Change:
-    """One change of a hook.  Used in `with`: it holds the old and the new program until the change is over."""
+    """One change of a hook.  Used in `with`: until the change is over it holds what undoing it would need."""
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Change:
         self._old: Program | None = None
         self._new: Program | None = None
         self._composition: Composition | None = None
+        self._counters: Map | None = None
 
     def __enter__(self) -> Change:
         return self
@@ -63,9 +65,9 @@ class Change:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for program in (self._old, self._new):
-            if program is not None:
-                program.close()
+        for held in (self._old, self._new, self._counters):
+            if held is not None:
+                held.close()
 
     def steps(self) -> tuple[Step, ...]:
         names = ", ".join(member.program_name for member in self._members)
@@ -73,14 +75,17 @@ class Change:
         if not self._members:
             return (
                 begin,
-                Step(f"detach from {self._place}", self._take_away),
+                Step(f"detach from {self._place}", self._place.take_away),
+                Step(f"remove the pins of {self._place}", self._place.clear),
                 Step(f"forget the chain of {self._place}", self._forget),
             )
+        counters = Step(f"drop the counters of {self._place}", self._unpin_counters, self._pin_counters)
         return (
             begin,
-            Step(f"compose and load a chain of {len(self._members)}: {names}", self._load, self._drop_counters),
+            Step(f"compose and load a chain of {len(self._members)}: {names}", self._load, self._unload),
             Step(self._place.describe_switch(), self._switch, self._switch_back),
             Step(f"pin the chain at {self._place.program_pin}", self._pin, self._pin_back),
+            *([counters] if self._place.record.accounting and not self._accounting else []),
             Step(f"record the chain at revision {self._place.record.revision + 1}", self._commit),
         )
 
@@ -105,34 +110,45 @@ class Change:
     def _load(self) -> None:
         if self._place.running is not None:
             self._old = self._work.kernel.open_program(self._place.running)
-        accounting = self._accounting_map() if self._accounting else None
-        self._new, self._composition = composing.load(self._work, self._place, self._members, accounting)
+        try:
+            accounting = self._accounting_map() if self._accounting else None
+            self._new, self._composition = composing.load(self._work, self._place, self._members, accounting)
+        except BaseException:
+            self._unload()
+            raise
 
     def _accounting_map(self) -> int:
-        from bpfman.manager.accounting import ensure_map
+        from bpfman.manager import accounting
 
-        return ensure_map(self._work, self._place.record.hook)
+        hook = self._place.record.hook
+        if not self._place.record.accounting:
+            return accounting.new_map(self._work, hook, self._members)
+        return accounting.ensure_map(self._work, hook, self._members)
 
-    def _drop_counters(self) -> None:
-        """Those that were made for this change."""
+    def _unload(self) -> None:
+        """Nothing runs the new program yet; counters that were made for it go with it."""
         if self._accounting and not self._place.record.accounting:
             self._work.kernel.unpin(self._work.layout.accounting(self._place.record.hook))
 
     # 3
 
     def _switch(self) -> None:
-        assert self._new is not None and self._composition is not None
+        assert self._new is not None
+        assert self._composition is not None
         try:
             self._place.switch(self._new, self._old)
         except Exception as error:
             composing.explain_frags(error, self._composition)
+            if self._old is None:
+                self._place.clear()
             raise
 
     def _switch_back(self) -> None:
+        assert self._new is not None
         if self._old is None:
             self._place.take_away()
+            self._place.clear()
         else:
-            assert self._new is not None
             self._place.switch(self._old, self._new)
 
     # 4
@@ -144,9 +160,17 @@ class Change:
     def _pin_back(self) -> None:
         if self._old is None:
             self._work.kernel.unpin(self._place.program_pin)
-            self._place.remove_directory()
         else:
             self._work.kernel.replace_pin(self._old.fd, self._place.program_pin)
+
+    def _unpin_counters(self) -> None:
+        path = self._work.layout.accounting(self._place.record.hook)
+        self._counters = self._work.kernel.open_pinned_map(path)
+        self._work.kernel.unpin(path)
+
+    def _pin_counters(self) -> None:
+        if self._counters is not None:
+            self._work.kernel.pin(self._counters.fd, self._work.layout.accounting(self._place.record.hook))
 
     # 5
 
@@ -164,17 +188,17 @@ class Change:
             tx.put_chain(record, self._place.clsact_created)
             tx.set_positions({member.link_id: member.position for member in self._members})
             tx.set_kernel_link((member.link_id for member in self._members), record.kernel_link_id)
-        if not self._accounting:
-            self._work.kernel.unpin(self._work.layout.accounting(record.hook))
 
     # the last member goes
-
-    def _take_away(self) -> None:
-        self._place.take_away()
-        self._work.kernel.unpin(self._work.layout.accounting(self._place.record.hook))
-        self._place.remove_directory()
 
     def _forget(self) -> None:
         with self._work.store.writing(self._work.lock) as tx:
             self._finish(tx, None)
             tx.remove_chain(self._place.record.hook)
+
+
+def without_lost(work: Work, place: Place, members: Sequence[Member]) -> tuple[list[Member], list[int]]:
+    """The members that can run, and the links of those that cannot: their programs and maps were removed from the
+    kernel, and there is nothing left to compose a chain of.  As long as the hook runs, its chain holds the maps."""
+    lost = [m for m in members if place.running is None and composing.is_lost(work, m)]
+    return [m for m in members if m not in lost], [m.link_id for m in lost]

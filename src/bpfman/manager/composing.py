@@ -6,6 +6,8 @@ Joins the store (the members' code), the kernel (their types) and `chain/` (comp
 
 from __future__ import annotations
 
+import errno
+
 from bpfman.errors import ChainLimit, KernelRefused, VerifierRefused
 from bpfman.model.kinds import KINDS
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from bpfman.model.chain import Member
 
 _XDP_HAS_FRAGS = 1 << 5  # BPF_F_XDP_HAS_FRAGS (5.18)
+# How drivers refuse a program without frags on an interface whose packets need several.
+_MTU_TOO_LARGE = (errno.ERANGE, errno.EINVAL, errno.EOPNOTSUPP)
 # What the verifier says when a program is sound and the kernel cannot hold it all the same.
 _STACK, _SIZE = "combined stack size", ("BPF program is too large", "too complex")
 
@@ -43,6 +47,14 @@ def load(
         return _load(work, composition, place), composition
     except VerifierRefused as error:
         raise _explained(error, composition, place) from error
+
+
+def is_lost(work: Work, member: Member) -> bool:
+    """Whether the kernel has neither the member's program nor all of its maps any more."""
+    if work.is_alive(work.store.program(member.program_id)):
+        return False
+    maps = {reference.map_id for reference in work.store.program_code(member.program_id).maps}
+    return any(work.kernel.map(map_id) is None for map_id in maps)
 
 
 def _part(work: Work, member: Member) -> Part:
@@ -95,8 +107,12 @@ def _explained(error: VerifierRefused, composition: Composition, place: Place) -
         )
     if "GPL" in error.log and composition.license != "GPL":
         hint = f'the chain carries the licence "{composition.license}" of a member that is not GPL-compatible'
-        return VerifierRefused(f"{who} uses a GPL-only helper in the chain of {place}", error.errno, error.log, hint)
-    return VerifierRefused(f"the kernel refused {who} in the chain of {place}", error.errno, error.log, error.hint)
+        return VerifierRefused(
+            f"{who} uses a GPL-only helper in the chain of {place}", error.errno, error.log, hint
+        )
+    return VerifierRefused(
+        f"the kernel refused {who} in the chain of {place}", error.errno, error.log, error.hint
+    )
 
 
 def _blamed(log: str, composition: Composition) -> str | None:
@@ -111,7 +127,9 @@ def _blamed(log: str, composition: Composition) -> str | None:
 def explain_frags(error: Exception, composition: Composition) -> None:
     """Where a chain may not be attached for want of frags, name who stands in the way."""
     without = composition.without_frags
-    if isinstance(error, KernelRefused) and 0 < len(without) < len(composition.blocks):
+    if not isinstance(error, KernelRefused) or error.errno not in _MTU_TOO_LARGE:
+        return
+    if 0 < len(without) < len(composition.blocks):
         error.hint = (
             f"the chain has no frags support because of {', '.join(without)}, which a large MTU needs: build it with "
             f'SEC("xdp.frags"). {error.hint}'

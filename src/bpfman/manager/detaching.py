@@ -7,7 +7,7 @@ the records.
 
 from __future__ import annotations
 
-from bpfman.manager.chains import Change
+from bpfman.manager.chains import Change, without_lost
 from bpfman.manager.place import place_of
 from bpfman.manager.plan import Step
 from bpfman.model.hook import Hook, hook_of
@@ -26,15 +26,29 @@ if TYPE_CHECKING:
 
 def detach(work: Work, links: Sequence[LinkRecord]) -> None:
     """Detach these; members of one chain leave it in one change."""
-    by_hook: dict[Hook, list[LinkRecord]] = {}
-    for link in links:
-        if isinstance(link.details, ChainDetails):
-            hook = hook_of("tc" if link.details.direction else "xdp", link.details.direction, link.details.interface)
-            by_hook.setdefault(hook, []).append(link)
+    for together in by_change(links):
+        hook = chain_hook(together[0])
+        if hook is None:
+            work.run(_own_link_steps(work, together[0]))
         else:
-            work.run(_own_link_steps(work, link))
-    for hook, members in by_hook.items():
-        leave_chain(work, hook, members)
+            leave_chain(work, hook, together)
+
+
+def by_change(links: Sequence[LinkRecord]) -> list[list[LinkRecord]]:
+    """Links that one change detaches: each of those of their own, the members of each chain."""
+    own = [[link] for link in links if chain_hook(link) is None]
+    chains: dict[Hook, list[LinkRecord]] = {}
+    for link in links:
+        if (hook := chain_hook(link)) is not None:
+            chains.setdefault(hook, []).append(link)
+    return [*own, *chains.values()]
+
+
+def chain_hook(link: LinkRecord) -> Hook | None:
+    """The hook whose chain the link is a member of."""
+    if not isinstance(link.details, ChainDetails):
+        return None
+    return hook_of("tc" if link.details.direction else "xdp", link.details.direction, link.details.interface)
 
 
 def leave_chain(work: Work, hook: Hook, leaving: Collection[LinkRecord]) -> None:
@@ -50,7 +64,8 @@ def leave_chain(work: Work, hook: Hook, leaving: Collection[LinkRecord]) -> None
     if place.gone:
         work.run(_gone_steps(work, place, ids, [member.link_id for member in there]))
         return
-    remaining = in_order(member for member in there if member.link_id not in ids)
+    staying, lost = without_lost(work, place, [member for member in there if member.link_id not in ids])
+    remaining = in_order(staying)
 
     def begin(tx: Transaction) -> None:
         for link_id in ids:
@@ -61,7 +76,7 @@ def leave_chain(work: Work, hook: Hook, leaving: Collection[LinkRecord]) -> None
             tx.finish_link(link.id, link.kernel_link_id)
 
     def finish(tx: Transaction, _: ChainRecord | None) -> None:
-        for link_id in ids:
+        for link_id in (*ids, *lost):
             tx.remove_link(link_id)
 
     with Change(work, place, remaining, begin=begin, cancel=cancel, finish=finish) as change:
@@ -79,25 +94,26 @@ def _gone_steps(
 ) -> tuple[Step, ...]:
     """The interface is gone: nothing runs, only records and pins are left.  With its namespace gone, nobody could
     ever bring the other members back: they go too."""
-    gone = set(there) if place.namespace_gone else set(leaving)
-    last = gone >= set(there)
-
-    def clear() -> None:
-        place.take_away()
-        work.kernel.unpin(work.layout.accounting(place.record.hook))
-        place.remove_directory()
+    staying = [] if place.namespace_gone else [link_id for link_id in there if link_id not in leaving]
+    gone = [link_id for link_id in there if link_id not in staying]
 
     def forget() -> None:
         with work.store.writing(work.lock) as tx:
             for link_id in gone:
                 tx.remove_link(link_id)
-            if last:
+            if staying:
+                tx.set_positions({link_id: position for position, link_id in enumerate(staying)})
+            else:
                 tx.remove_chain(place.record.hook)
 
-    what = f"forget {len(gone)} link(s) of {place}, which is gone"
-    return (Step(f"remove the pins of {place}, which is gone", clear), Step(what, forget)) if last else (
-        Step(what, forget),
-    )  # fmt: skip
+    what = Step(f"forget {len(gone)} link(s) of {place}, which is gone", forget)
+    if staying:
+        return (what,)
+    return (
+        Step(f"detach from {place}, which is gone", place.take_away),
+        Step(f"remove the pins of {place}", place.clear),
+        what,
+    )
 
 
 def _own_link_steps(work: Work, link: LinkRecord) -> tuple[Step, ...]:

@@ -7,14 +7,14 @@ made, so that plans can be made of it; it changes nothing before it is told to.
 
 from __future__ import annotations
 
-from bpfman.errors import BpfmanError
+from bpfman.errors import BpfmanError, ForeignProgram
 from bpfman.model.chain import FILTER_PRIORITY, ChainRecord
-from bpfman.model.hook import Hook, Interface
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bpfman.bpf.program import Program
     from bpfman.manager.work import Work
+    from bpfman.model.hook import Hook, Interface
 
 FILTER_NAME = "bpfman_chain"
 
@@ -23,8 +23,8 @@ class Place:
     """One hook as it is now.
 
     `record` is the chain's row, or one at revision 0 for a new chain; `running` is the id of our program that the
-    hook runs, None when it runs none (nothing attached yet, or somebody took it away); `gone` says that the interface
-    or its namespace no longer exists."""
+    hook runs, None when it runs none (nothing attached yet, or somebody took it away); `gone` says that nothing can be
+    attached there any more, as the interface or its namespace no longer exists."""
 
     running: int | None = None
     kernel_link_id: int | None = None
@@ -35,14 +35,19 @@ class Place:
         self.record = record
         layout = work.layout
         self.program_pin = layout.chain_program(record.hook)
+        self.replacement_pin = self.program_pin + "_next"  # left by a replacement that was cut short
         self.link_pin = layout.chain_link(record.hook)
         interface = record.interface
         self._netns = work.kernel.find_namespace(interface)
-        self.gone = self._netns is None or not work.kernel.interface_exists(interface.ifindex, self._netns)
+        self._there = self._netns is not None and work.kernel.interface_exists(interface.ifindex, self._netns)
 
     def __str__(self) -> str:
         hook = self.record.hook
         return " ".join(word for word in (hook.family, str(self.record.interface), hook.direction) if word)
+
+    @property
+    def gone(self) -> bool:
+        return not self._there
 
     @property
     def netns(self) -> str:
@@ -54,6 +59,9 @@ class Place:
     def namespace_gone(self) -> bool:
         return self._netns is None
 
+    def require_free(self) -> None:
+        """Raise ForeignProgram where somebody else is seen to be in the way."""
+
     def describe_switch(self) -> str:
         raise NotImplementedError
 
@@ -62,15 +70,19 @@ class Place:
         raise NotImplementedError
 
     def take_away(self) -> None:
-        """Have the hook run nothing of ours; fine where that is so already."""
+        """Have the hook run nothing of ours, in one step; fine where that is so already."""
         raise NotImplementedError
 
     def mode_in_force(self) -> str:
         return ""
 
-    def remove_directory(self) -> None:
-        self._work.kernel.unpin(self.program_pin)
-        self._work.kernel.remove_directory(self._work.layout.chain_dir(self.record.hook))
+    def clear(self) -> None:
+        """Remove what is left once the hook runs nothing of ours."""
+        kernel, layout = self._work.kernel, self._work.layout
+        kernel.unpin(layout.accounting(self.record.hook))
+        kernel.unpin(self.program_pin)
+        kernel.unpin(self.replacement_pin)
+        kernel.remove_directory(layout.chain_dir(self.record.hook))
 
 
 class XdpPlace(Place):
@@ -81,13 +93,19 @@ class XdpPlace(Place):
         link = work.kernel.pinned_link(self.link_pin)
         if link is not None:
             self.kernel_link_id = link.id
-            # A link whose interface went away stays, without one.
-            self.gone = self.gone or link.ifindex == 0
+            # A link whose interface went away, or that was detached by force, stays, without an interface.
             self.running = link.program_id if link.ifindex else None
+
+    @property
+    def gone(self) -> bool:
+        """A link goes along when its interface moves to another namespace, and can be switched from here."""
+        return self.running is None and super().gone
 
     def describe_switch(self) -> str:
         if self.running is None:
-            return f"attach the chain to {self} in {self.record.mode} mode, its link pinned at {self.link_pin}"
+            return (
+                f"attach the chain to {self} in {self.record.mode} mode, its link pinned at {self.link_pin}"
+            )
         return f"switch the link of {self} to the new chain"
 
     def switch(self, new: Program, old: Program | None) -> None:
@@ -95,7 +113,9 @@ class XdpPlace(Place):
             self._work.kernel.update_link(self.link_pin, new.fd, old.fd)
             return
         self._work.kernel.unpin(self.link_pin)
-        link = self._work.kernel.attach_xdp(new.fd, self.record.interface.ifindex, self.netns, self.record.mode)
+        link = self._work.kernel.attach_xdp(
+            new.fd, self.record.interface.ifindex, self.netns, self.record.mode
+        )
         with link:  # unpinned, it detaches when it is closed
             self._work.kernel.pin(link.fd, self.link_pin)
             self.kernel_link_id = link.info.id
@@ -104,7 +124,7 @@ class XdpPlace(Place):
         self._work.kernel.remove_link(self.link_pin)
 
     def mode_in_force(self) -> str:
-        mode = self._work.kernel.xdp_mode(self.record.interface.ifindex, self.netns)
+        mode = self._work.kernel.xdp_mode(self.record.interface.ifindex, self.netns) if self._there else ""
         return mode or self.record.mode
 
 
@@ -115,11 +135,11 @@ class TcPlace(Place):
         super().__init__(work, record)
         if self.gone:
             return
-        interface, kernel = record.interface, work.kernel
-        if record.filter_handle is None:
-            self.record = record._replace(filter_handle=self._free_handle())
-        else:
-            self.running = kernel.filter_program(interface.ifindex, self._direction, self.netns, record.filter_handle)
+        if record.filter_handle is not None:
+            self.running = self._program_of(record.filter_handle)
+        if self.running is None:
+            self.record = record._replace(filter_handle=self._choose_handle())
+            self.running = self._program_of(self._handle)
         self.clsact_created = self._ours_to_remove()
 
     @property
@@ -131,22 +151,48 @@ class TcPlace(Place):
         assert self.record.filter_handle is not None
         return self.record.filter_handle
 
-    def _free_handle(self) -> int:
-        taken = self._work.kernel.filter_handles(self.record.interface.ifindex, self._direction, self.netns)
+    def _choose_handle(self) -> int:
+        """That of our filter, where one is left whose row is gone; else a free one."""
+        interface, kernel = self.record.interface, self._work.kernel
+        taken = kernel.filter_handles(interface.ifindex, self._direction, self.netns)
+        pinned = kernel.pinned_program(self.program_pin) if taken else None
+        if pinned is not None:
+            for handle in taken:
+                if self._program_of(handle) == pinned.id:
+                    return handle
         return next(handle for handle in range(1, 1 << 16) if handle not in taken)
+
+    def _program_of(self, handle: int) -> int | None:
+        """What our filter runs; a filter of that handle by another name is somebody else's."""
+        interface = self.record.interface
+        return self._work.kernel.filter_program(
+            FILTER_NAME, interface.ifindex, self._direction, self.netns, handle
+        )
 
     def _ours_to_remove(self) -> bool:
         """Whether clsact goes with our last filter: we made it, for this direction or the other, or are about to."""
-        hook = self.record.hook
-        other = Hook("tc-egress" if hook.type == "tc-ingress" else "tc-ingress", hook.nsid, hook.ifindex)
-        store = self._work.store
-        if store.clsact_created(hook) or store.clsact_created(other):
+        hook, store = self.record.hook, self._work.store
+        if store.clsact_created(hook):
             return True
-        return not self._work.kernel.has_clsact(self.record.interface.ifindex, self.netns)
+        other = store.chain(hook._replace(type="tc-egress" if hook.type == "tc-ingress" else "tc-ingress"))
+        same_namespace = other is not None and other.interface.cookie == self.record.interface.cookie
+        if other is not None and same_namespace and store.clsact_created(other.hook):
+            return True
+        if self.running is not None:
+            return False
+        try:
+            return not self._work.kernel.has_clsact(self.record.interface.ifindex, self.netns)
+        except ForeignProgram:  # an `ingress` qdisc took its place: not ours to remove, nor ours to attach to
+            return False
+
+    def require_free(self) -> None:
+        self._work.kernel.has_clsact(self.record.interface.ifindex, self.netns)
 
     def describe_switch(self) -> str:
         if self.running is None:
-            return f"add a filter for the chain to {self}, priority {FILTER_PRIORITY}, handle {self._handle:#x}"
+            return (
+                f"add a filter for the chain to {self}, priority {FILTER_PRIORITY}, handle {self._handle:#x}"
+            )
         return f"replace the program of filter {self._handle:#x} of {self}"
 
     def switch(self, new: Program, old: Program | None) -> None:
@@ -162,10 +208,14 @@ class TcPlace(Place):
             raise
 
     def take_away(self) -> None:
-        if not self.gone:
+        if not self.gone and self._program_of(self._handle) is not None:
             ifindex = self.record.interface.ifindex
             self._work.kernel.remove_filter(ifindex, self._direction, self.netns, self._handle)
+
+    def clear(self) -> None:
+        if not self.gone:
             self._remove_clsact()
+        super().clear()
 
     def _remove_clsact(self) -> None:
         if self.clsact_created:

@@ -4,19 +4,39 @@ hand.  Done by each load, so that an id that the kernel gives away again finds n
 
 from __future__ import annotations
 
+from functools import partial
+
+from bpfman.errors import BpfmanError, Interrupted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bpfman.manager.work import Work
 
 
 def reap(work: Work) -> None:
-    """Drop them, and with them their links, pins and copies."""
+    """Drop them, and with them their links, pins and copies.  One whose hook cannot be changed now is left for the next
+    time: that is no reason to refuse a load."""
     dead = [record for record in work.store.programs() if not work.is_alive(record)]
     if not dead:
         return
     from bpfman.manager import detaching, unloading
 
     ids = {record.program_id for record in dead}
-    detaching.detach(work, [link for link in work.store.links() if link.program_id in ids])
+    for links in detaching.by_change([link for link in work.store.links() if link.program_id in ids]):
+        if not _managed(partial(detaching.detach, work, links)):
+            ids.difference_update(link.program_id for link in links)
     for record in sorted(dead, key=lambda record: record.map_owner_id is None):
-        work.run(unloading.steps(work, record))
+        if record.program_id in ids:
+            _managed(partial(work.run, unloading.steps(work, record)))
+
+
+def _managed(act: Callable[[], None]) -> bool:
+    try:
+        act()
+    except Interrupted:
+        raise
+    except BpfmanError:
+        return False
+    return True

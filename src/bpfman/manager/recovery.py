@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Putting right what a crash left: ordinary code, run under the lock whenever a row says that a change is unfinished.
 
-The finished rows are what was reported done, and they are the truth: what was being added is taken back, what was being
-taken away goes, and a hook that was being switched runs what its rows say.  Who holds the lock knows that nobody else is
-still at it.
+The finished rows are what was reported done, and they are the truth: what was being added is taken back, what was
+being taken away goes, and a hook that was being switched runs what its rows say.  Who holds the lock knows that nobody
+else is still at it.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
-from bpfman.errors import BpfmanError
-from bpfman.manager import detaching, unloading
-from bpfman.manager.chains import Change
+from bpfman.errors import BpfmanError, Interrupted
+from bpfman.manager import unloading
+from bpfman.manager.chains import Change, without_lost
+from bpfman.manager.detaching import chain_hook
 from bpfman.manager.place import place_of
 from bpfman.manager.plan import Step
-from bpfman.model.hook import hook_of
 from bpfman.model.link import ChainDetails
 from bpfman.store import bytecode
 
@@ -23,9 +23,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from bpfman.manager.place import Place
     from bpfman.manager.work import Work
     from bpfman.model.chain import ChainRecord
-    from bpfman.model.hook import Hook
     from bpfman.model.link import LinkRecord
     from bpfman.model.program import ProgramRecord
     from bpfman.store.database import Unfinished
@@ -40,10 +40,10 @@ def recover(work: Work, warn: Callable[[str], None]) -> None:
     switching = work.store.switching()
     hooks = {chain.hook for chain in switching}
     for chain in switching:
-        at_hook = [link for link in pending if _hook(link) == chain.hook]
+        at_hook = [link for link in pending if chain_hook(link) == chain.hook]
         _attempt(warn, f"chain at {chain.hook}", partial(_chain, work, chain, at_hook))
     for link in pending:
-        if _hook(link) not in hooks:
+        if chain_hook(link) not in hooks:
             _attempt(warn, f"link {link.id}", partial(_own_link, work, link))
     for program in _dependants_first(unfinished):
         _attempt(warn, f"program {program.program_id}", partial(_program, work, program))
@@ -53,43 +53,53 @@ def recover(work: Work, warn: Callable[[str], None]) -> None:
 def _attempt(warn: Callable[[str], None], what: str, act: Callable[[], None]) -> None:
     try:
         act()
+    except Interrupted:
+        raise
     except BpfmanError as error:
         warn(f"an earlier change was cut short and cannot be put right yet: {what}: {error}")
 
 
-def _hook(link: LinkRecord) -> Hook | None:
-    details = link.details
-    if not isinstance(details, ChainDetails):
-        return None
-    return hook_of("tc" if details.direction else "xdp", details.direction, details.interface)
-
-
 def _chain(work: Work, chain: ChainRecord, pending: Sequence[LinkRecord]) -> None:
     """Have the hook run what its finished rows say."""
-    place, members = place_of(work, chain), work.store.members(chain.hook)
+    place = place_of(work, chain)
+    members, lost = without_lost(work, place, work.store.members(chain.hook))
+    gone = [*lost, *(link.id for link in pending)]
 
-    def begin(_: Transaction) -> None: ...
+    def nothing(_: Transaction) -> None: ...
 
     def finish(tx: Transaction, _: ChainRecord | None) -> None:
-        for link in pending:
-            tx.remove_link(link.id)
+        for link_id in gone:
+            tx.remove_link(link_id)
 
     leaving = {link.id for link in work.store.unfinished().detaching}
     untouched = place.running == chain.program_id and not any(link.id in leaving for link in pending)
     if members and (untouched or place.gone):
-        work.kernel.unpin(place.program_pin + "_next")
+        work.run(_settle(work, place, finish))
+        return
+    with Change(work, place, members, begin=nothing, cancel=nothing, finish=finish) as change:
+        work.run(change.steps())
+
+
+def _settle(
+    work: Work, place: Place, finish: Callable[[Transaction, ChainRecord | None], None]
+) -> tuple[Step, ...]:
+    """The hook runs what it should, or can run nothing: only traces of the change go."""
+    chain = place.record
+
+    def unpin() -> None:
+        work.kernel.unpin(place.replacement_pin)
         if not chain.accounting:
             work.kernel.unpin(work.layout.accounting(chain.hook))
 
-        def settle() -> None:
-            with work.store.writing(work.lock) as tx:
-                finish(tx, chain)
-                tx.end_switch(chain.hook)
+    def forget() -> None:
+        with work.store.writing(work.lock) as tx:
+            finish(tx, chain)
+            tx.end_switch(chain.hook)
 
-        work.run([Step(f"forget the unfinished change of {place}", settle)])
-        return
-    with Change(work, place, members, begin=begin, cancel=begin, finish=finish) as change:
-        work.run(change.steps())
+    return (
+        Step(f"remove the pins of an unfinished change of {place}", unpin),
+        Step(f"forget the unfinished change of {place}", forget),
+    )
 
 
 def _program(work: Work, program: ProgramRecord) -> None:

@@ -56,11 +56,12 @@ def replace_filter(program_fd: int, name: str, ifindex: int, direction: str, net
         filters.replace_bpf_filter(ifindex, direction, program_fd, name, FILTER_PRIORITY, handle)
 
 
-def filter_program(ifindex: int, direction: str, netns: str, handle: int) -> int | None:
-    """The id of the program that our filter runs; None when the filter is gone."""
+def filter_program(name: str, ifindex: int, direction: str, netns: str, handle: int) -> int | None:
+    """The id of the program that our filter runs; None when the filter is gone.  One of the same handle by another
+    name is somebody else's."""
     with entered(netns):
         for each in filters.filters(ifindex, direction):
-            if (each.kind, each.priority, each.handle) == ("bpf", FILTER_PRIORITY, handle):
+            if (each.kind, each.priority, each.handle, each.name) == ("bpf", FILTER_PRIORITY, handle, name):
                 return each.program_id
     return None
 
