@@ -47,7 +47,9 @@ def emit_lookup(asm: Assembler) -> None:
 
 def emit_count(asm: Assembler, slot: int, verdicts: Verdicts) -> None:
     """rows[slot][column of r0] += 1, keeping r0."""
-    known = max(code for code in verdicts.codes.values() if code != verdicts.dispatcher_return) + verdicts.shift
+    known = (
+        max(code for code in verdicts.codes.values() if code != verdicts.dispatcher_return) + verdicts.shift
+    )
     add, other = object(), object()
     asm.emit(bpf.MOV32_REG, bpf.R1, bpf.R0)
     if verdicts.shift:

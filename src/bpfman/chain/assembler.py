@@ -40,9 +40,11 @@ class Assembler:
     ) -> None:
         self._append(bpf.encode(opcode, destination, source, offset, immediate))
 
-    def jump(self, opcode: int, label: Hashable, register: int = 0, immediate: int = 0) -> None:
+    def jump(
+        self, opcode: int, label: Hashable, register: int = 0, immediate: int = 0, *, source: int = 0
+    ) -> None:
         self._open.append((len(self._code), label))
-        self.emit(opcode, register, immediate=immediate)
+        self.emit(opcode, register, source, immediate=immediate)
 
     def call(self, label: Hashable) -> None:
         self._open.append((len(self._code), label))

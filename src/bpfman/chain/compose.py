@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bpfman.model.verdicts import Verdicts
 
 MAX_FUNCTIONS = 256  # BPF_MAX_SUBPROGS
+_LONGEST_JUMP = (1 << 15) - 1  # offsets have 16 bits
 NAME = "bpfman_chain"
 
 
@@ -101,6 +102,11 @@ def compose(
     own: list[tuple[int, str]] = []  # functions of ours: (start, name)
     if not (len(places) == 1 and accounting is None and alone(places[0], verdicts)):
         own = _main(asm, places, verdicts, accounting)
+    if asm.here > _LONGEST_JUMP:
+        raise ChainLimit(
+            f"a chain of {len(places)} members is too long: no instruction can jump over all of them",
+            "detach something from this hook first",
+        )
     starts = {part.program_id: bpf.function_starts(part.code.instructions) for part in parts}
     _check(parts, starts, len(own))
     blocks = []
@@ -136,11 +142,12 @@ def _check(parts: Sequence[Part], starts: dict[int, tuple[int, ...]], own: int) 
                 f'program "{part.name}" uses functions or variables of a kernel module and cannot be part of a chain',
                 "attach it as tcx, which runs each program as it was loaded",
             )
-    local = [part.name for part in parts if part.code.local_types]
-    if len(local) > 1:
+    local = [part for part in parts if part.code.local_types]
+    other = next((part for part in local if part.btf != local[0].btf), None)
+    if other is not None:
         raise ChainLimit(
-            f'programs "{local[0]}" and "{local[1]}" both carry ids of their own types (bpf_obj_new and the like): '
-            "only one such program can be in a chain",
+            f'programs "{local[0].name}" and "{other.name}" both carry ids of their own types (bpf_obj_new and the '
+            "like): only programs of one object may do so in a chain",
             "attach one of them to another hook",
         )
     total = own
@@ -183,8 +190,8 @@ def _gate(asm: Assembler, mask: int, verdicts: Verdicts, following: object) -> N
     """Leave with r0 as it is unless its bit is in the mask.  Few verdicts are compared one by one, which costs less
     than a shift; either way what is outside the known range leaves."""
     codes = verdicts.codes_of(mask)
-    if not codes:
-        asm.jump(bpf.JA, "out")
+    if not codes:  # always leave, without saying so: the verifier refuses instructions that nothing leads to
+        asm.jump(bpf.JEQ64_REG, "out", bpf.R6, source=bpf.R6)
     elif len(codes) <= 3:
         for code in codes[:-1]:
             asm.jump(bpf.JEQ32_IMM, following, bpf.R0, code)
@@ -213,10 +220,15 @@ def _types(
         moved: dict[bytes, int] = {}
         for part in parts:
             if part.btf and part.btf not in moved:
-                moved[part.btf] = types.add(part.btf)
+                moved[part.btf] = _merge(types, part)
         prototype = types.canonical(verdicts.family)
         func_info = [
-            (start, types.function(name, prototype.with_context if start == 0 else prototype.without, exported=False))
+            (
+                start,
+                types.function(
+                    name, prototype.with_context if start == 0 else prototype.without, exported=False
+                ),
+            )
             for start, name in own
         ]
         for part in parts:
@@ -233,3 +245,13 @@ def _types(
                 )
                 func_info.append((base + start, kind))
         return types.data(), tuple(func_info)
+
+
+def _merge(types: TypeBuilder, part: Part) -> int:
+    try:
+        return types.add(part.btf)
+    except OSError as error:
+        raise ChainLimit(
+            f'the types of program "{part.name}" cannot be merged into a chain: {error.strerror}',
+            "load the program again, built with a current clang; a newer libbpf may know types that this one does not",
+        ) from error

@@ -18,8 +18,8 @@ R0, R1, R2, R6, R7, R10 = 0, 1, 2, 6, 7, 10
 # opcodes
 MOV64_REG, MOV64_IMM, MOV32_REG, MOV32_IMM = 0xBF, 0xB7, 0xBC, 0xB4
 ADD64_REG, ADD64_IMM, ADD32_IMM, LSH32_REG, LSH64_IMM = 0x0F, 0x07, 0x04, 0x6C, 0x67
-JEQ64_IMM, JNE64_IMM, JEQ32_IMM, JNE32_IMM, JGT32_IMM, JLE32_IMM, JSET32_IMM = (
-    0x15, 0x55, 0x16, 0x56, 0x26, 0xB6, 0x46,
+JEQ64_REG, JEQ64_IMM, JEQ32_IMM, JNE32_IMM, JGT32_IMM, JLE32_IMM, JSET32_IMM = (
+    0x1D, 0x15, 0x16, 0x56, 0x26, 0xB6, 0x46,
 )  # fmt: skip
 JA, CALL, EXIT = 0x05, 0x85, 0x95
 LOAD64, STORE64, STORE32_IMM = 0x79, 0x7B, 0x62
@@ -54,8 +54,9 @@ def function_starts(block: bytes) -> tuple[int, ...]:
 
 
 def may_return(block: bytes, constant: int) -> bool:
-    """Whether an instruction puts `constant` into r0, as a program that returns it would."""
+    """Whether an instruction puts `constant` into a register, as a program that returns it would: in r0, or in one that
+    keeps the verdict until the end."""
     return any(
-        opcode in (MOV64_IMM, MOV32_IMM) and destination == R0 and immediate == constant
-        for opcode, destination, _, _, immediate in decode(block)
+        opcode in (MOV64_IMM, MOV32_IMM) and immediate == constant
+        for opcode, _, _, _, immediate in decode(block)
     )

@@ -9,14 +9,48 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 
 import pytest
 
+from bpfman.manager.manager import Manager
+from bpfman.store.layout import Layout
+from bpfman.syscalls import mounts
 from bpfman.testing.network import Namespace, VethPair, namespace, veth_pair
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@pytest.fixture
+def runtime() -> Iterator[Layout]:
+    """A runtime directory of the test's own, empty at first and readable by everybody.
+
+    Its end unmounts the bpffs in it, and with that unloads whatever nothing else holds."""
+    _require()
+    folder = tempfile.mkdtemp(prefix="bpfman-")
+    os.chmod(folder, 0o755)
+    layout = Layout(folder)
+    try:
+        yield layout
+    finally:
+        if mounts.is_mount_point_of(layout.fs, "bpf"):
+            mounts.unmount(layout.fs)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def manager(runtime: Layout) -> Manager:
+    """A manager of the test's own `runtime` directory."""
+    return Manager(runtime)
+
+
+@pytest.fixture
+def object_file() -> str:
+    """The path of a compiled object: programs `count_xdp` and `count_tc`, which count in the per-CPU map `packets`
+    (key 0: XDP, key 1: TC) and let the next program run."""
+    return os.path.join(os.path.dirname(__file__), "packets.o")
 
 
 @pytest.fixture
