@@ -37,8 +37,6 @@ class Parser:
 
     def parse(self, argv: Sequence[str]) -> Arguments:
         self._rest = list(argv)[::-1]  # a stack: the next word is the last
-        if self._rest and self._rest[-1] == "help":
-            self._rest = ["--help", *self._rest[:-1]]
         self._read()
         self._enter_defaults()
         return self._bind() if self.command and not self.help else Arguments()
@@ -59,6 +57,9 @@ class Parser:
                 self._word(word)
 
     def _word(self, word: str) -> None:
+        if word == "help" and not self.path:  # `help program list` is `program list --help`
+            self.help = "long"
+            return
         while isinstance(self.node, Group):
             if word in self.node.children:
                 self._enter(word)
@@ -117,7 +118,13 @@ class Parser:
                 if matches(flag):
                     return flag
             if not self._enter_default():
-                raise UsageError(f"unknown flag {shown}", _near(shown, map(str, self._flags)))
+                raise UsageError(f"unknown flag {shown}", self._near_flag(shown))
+
+    def _near_flag(self, shown: str) -> str:
+        name = shown.lstrip("-")
+        if isinstance(self.node, Group) and name in visible(self.node):
+            return " ".join(["try: bpfman", *self.path, name])
+        return _near(shown, map(str, self._flags))
 
     def _take(self, flag: Flag, value: str | None) -> None:
         if not flag.metavar:
