@@ -25,7 +25,8 @@ _XDP_HAS_FRAGS = 1 << 5  # BPF_F_XDP_HAS_FRAGS (5.18)
 # How drivers refuse a program without frags on an interface whose packets need several.
 _MTU_TOO_LARGE = (errno.ERANGE, errno.EINVAL, errno.EOPNOTSUPP)
 # What the verifier says when a program is sound and the kernel cannot hold it all the same.
-_STACK, _SIZE = "combined stack size", ("BPF program is too large", "too complex")
+_STACK, _FRAMES = "combined stack size", "the call stack of"
+_SIZE = ("BPF program is too large", "too complex")
 
 
 def load(
@@ -99,6 +100,11 @@ def _explained(error: VerifierRefused, composition: Composition, place: Place) -
             f"{who} needs too much stack to share {place}",
             "in a chain a program may use 480 bytes of stack with what it calls, 512 from Linux 6.8 on; it runs "
             "where it is the only one",
+        )
+    if _FRAMES in error.log:
+        return ChainLimit(
+            f"{who} calls functions too deep to share {place}: the kernel allows 8 frames, and the chain needs one",
+            "in a chain a program may call six functions deep, seven where it is the only one",
         )
     if any(words in error.log for words in _SIZE):
         return ChainLimit(
