@@ -35,6 +35,18 @@ def xdp_mode(ifindex: int, netns: str) -> str:
     return found.xdp.mode if found and found.xdp else ""
 
 
+def xdp_program(ifindex: int, netns: str) -> int | None:
+    with entered(netns):
+        found = interfaces.interface(ifindex)
+    return found.xdp.program_id if found and found.xdp else None
+
+
+def name_of(ifindex: int, netns: str) -> str:
+    with entered(netns):
+        found = interfaces.interface(ifindex)
+    return found.name if found else ""
+
+
 def find_namespace(interface: Interface) -> str | None:
     """A path that leads to the interface's namespace now: the one it was given by, "" for our own, a named one, or one
     that a process lives in.  None when the namespace is gone, even if another one has got its inode."""

@@ -33,7 +33,12 @@ _ATTACH = Group(
         "xdp": Leaf("Attach to an interface's XDP hook.", "link.attach", "XDP"),
         "tc": Leaf("Attach to an interface's TC hook.", "link.attach", "TC"),
         "tcx": Leaf("Attach to an interface's TCX hook.", "link.attach", "TCX"),
-        "tracepoint": Leaf("Attach to a tracepoint.", "link.attach", "TRACEPOINT"),
+        "tracepoint": Leaf("Attach to a tracepoint.", "link.targets", "TRACEPOINT"),
+        "kprobe": Leaf("Attach to a function of the kernel.", "link.targets", "KPROBE"),
+        "uprobe": Leaf("Attach to a place in a program or library.", "link.targets", "UPROBE"),
+        "fentry": Leaf("Attach to the entry of a kernel function.", "link.targets", "FENTRY"),
+        "fexit": Leaf("Attach to the return of a kernel function.", "link.targets", "FEXIT"),
+        "lsm": Leaf("Attach to a hook of the security modules.", "link.targets", "LSM"),
     },
 )
 
@@ -137,6 +142,7 @@ ROOT = Group(
         "link": _LINK,
         "chain": _CHAIN,
         "map": _MAP,
+        "doctor": Leaf("Tell where records, pins and the kernel disagree.", "doctor"),
         "version": Leaf("Show which bpfman this is.", "version"),
         "dispatcher": _DISPATCHER,
         "completions": Leaf("Print the completions of a shell.", "generated", "COMPLETIONS", hidden=True),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bpfman.bpf.map import Map
+    from bpfman.manager.doctor.finding import Finding
     from bpfman.manager.plan import Step
     from bpfman.manager.work import Work
     from bpfman.model.chain import MemberCount
@@ -268,6 +269,23 @@ class Manager:
         from bpfman.manager.maps import open_map
 
         return open_map(self._kernel, self.maps, which, program_id)
+
+    # health
+
+    def examine(self) -> list[Finding]:
+        """Where rows, pins and the kernel disagree; takes the writer lock, changes nothing."""
+        from bpfman.manager.doctor.doctor import examine
+        from bpfman.manager.writing import writing
+
+        with writing(self._kernel, self.layout, self._lock_timeout, self._warn, self._done, settle=False) as work:
+            return examine(work)
+
+    def repair(self) -> list[Finding]:
+        """Put right what `examine` finds; gives what is left."""
+        from bpfman.manager.doctor.doctor import repair
+
+        with self._writing() as work:
+            return repair(work)
 
     # how
 

@@ -73,6 +73,10 @@ class Place:
         """Have the hook run nothing of ours, in one step; fine where that is so already."""
         raise NotImplementedError
 
+    def in_its_place(self) -> str:
+        """What the hook has instead of our program, in words."""
+        return "its filter is gone"
+
     def mode_in_force(self) -> str:
         return ""
 
@@ -122,6 +126,10 @@ class XdpPlace(Place):
 
     def take_away(self) -> None:
         self._work.kernel.remove_link(self.link_pin)
+
+    def in_its_place(self) -> str:
+        other = self._work.kernel.xdp_program(self.record.interface.ifindex, self.netns)
+        return f"program {other}, which bpfman did not attach, is there" if other else "its link is gone"
 
     def mode_in_force(self) -> str:
         mode = self._work.kernel.xdp_mode(self.record.interface.ifindex, self.netns) if self._there else ""

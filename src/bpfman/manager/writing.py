@@ -30,14 +30,16 @@ def writing(
     lock_timeout: float | None,
     warn: Callable[[str], None],
     done: Callable[[Step], None] | None,
+    *,
+    settle: bool = True,
 ) -> Iterator[Work]:
-    """The lock, with whatever an earlier change left unfinished put right."""
+    """The lock, with whatever an earlier change left unfinished put right (`settle`)."""
     create(layout)
     with WriterLock(layout.lock, lock_timeout) as lock, Store.open(layout, write=True) as store:
         # Two at once would each mount one, and the second would hide the pins in the first.
         kernel.mount_bpffs(layout.fs)
         work = Work(kernel, layout, store, lock, lambda steps: run(steps, done))
-        if store.has_unfinished():
+        if settle and store.has_unfinished():
             from bpfman.manager import recovery
 
             recovery.recover(work, warn)

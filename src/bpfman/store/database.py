@@ -258,6 +258,12 @@ class Store:
         with self.snapshot():
             return chains.clsact_created(self._rows, hook)
 
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with the database file; nothing, as a rule."""
+        with self.snapshot():
+            found = self._rows("SELECT quick_check FROM pragma_quick_check", ())
+        return [row[0] for row in found if row[0] != "ok"]
+
     # Unfinished work
 
     def has_unfinished(self) -> bool:

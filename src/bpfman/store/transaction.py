@@ -95,6 +95,15 @@ class Transaction:
         """Writes the chain of a hook, new or not, as it runs now.  `clsact_created`: the qdisc is ours to remove."""
         chains.put(self._connection, record, clsact_created, chains.STEADY)
 
+    def rename_interface(self, hook: Hook, name: str) -> None:
+        """Writes what the interface of a hook is called now, for its chain and its links."""
+        self._connection.run(
+            "UPDATE chains SET interface = ? WHERE type = ? AND nsid = ? AND ifindex = ?", (name, *hook)
+        )
+        self._connection.run(
+            "UPDATE network_links SET interface = ? WHERE nsid = ? AND ifindex = ?", (name, *hook[1:])
+        )
+
     def remove_chain(self, hook: Hook) -> None:
         """Forgets a chain; its members are links and removed one by one."""
         chains.delete(self._connection, hook)

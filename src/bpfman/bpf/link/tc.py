@@ -72,6 +72,14 @@ def remove_filter(ifindex: int, direction: str, netns: str, handle: int) -> None
         filters.delete_bpf_filter(ifindex, direction, FILTER_PRIORITY, handle)
 
 
+def remove_filters_of(program_id: int, ifindex: int, direction: str, netns: str) -> None:
+    """Remove the filters of our priority that run a program."""
+    with entered(netns):
+        for each in filters.filters(ifindex, direction):
+            if each.kind == "bpf" and each.priority == FILTER_PRIORITY and each.program_id == program_id:
+                filters.delete_bpf_filter(ifindex, direction, FILTER_PRIORITY, each.handle)
+
+
 def remove_clsact(ifindex: int, netns: str) -> bool:
     """Remove `clsact` if no filter is left on it in either direction; whether it was."""
     with entered(netns):

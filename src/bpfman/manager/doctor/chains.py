@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chains: does each hook run what its rows say?"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bpfman.manager import detaching
+from bpfman.manager.chains import Change
+from bpfman.manager.doctor.finding import Finding
+from bpfman.manager.place import place_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bpfman.manager.place import Place
+    from bpfman.manager.work import Work
+    from bpfman.model.chain import ChainRecord
+    from bpfman.model.hook import Hook
+    from bpfman.store.transaction import Transaction
+
+
+def examine(work: Work) -> Iterator[Finding]:
+    for chain in work.store.chains():
+        place = place_of(work, chain)
+        subject = f"chain of {place}"
+        if place.gone:
+            what = (
+                "its network namespace is gone"
+                if place.namespace_gone
+                else "its interface is gone, or moved away"
+            )
+            yield Finding(
+                subject, what, "drop the records of it and its links", partial(_drop, work, chain.hook)
+            )
+        elif place.running is None:
+            what = f"the hook does not run it: {place.in_its_place()}"
+            yield Finding(subject, what, "attach it again", partial(_rebuild, work, chain.hook))
+        elif place.running != chain.program_id:
+            what = f"the hook runs program {place.running}, recorded is {chain.program_id}"
+            yield Finding(subject, what, "compose it from its records", partial(_rebuild, work, chain.hook))
+        else:
+            yield from _details(work, place, chain, subject)
+
+
+def _details(work: Work, place: Place, chain: ChainRecord, subject: str) -> Iterator[Finding]:
+    pinned = work.kernel.pinned_program(place.program_pin)
+    if pinned is None or pinned.id != chain.program_id:
+        what = f"the pin {place.program_pin} of its program is missing or holds another"
+        yield Finding(subject, what, "pin it", partial(_pin, work, place, chain.program_id))
+    name = work.kernel.interface_name(chain.interface.ifindex, place.netns)
+    if name != chain.interface.name:
+        what = f"its interface is called {name} now"
+        yield Finding(subject, what, "record the new name", partial(_rename, work, chain, name))
+
+
+def _still(work: Work, hook: Hook) -> ChainRecord | None:
+    """The chain, unless another repair took it away."""
+    return work.store.chain(hook)
+
+
+def _drop(work: Work, hook: Hook) -> None:
+    if (chain := _still(work, hook)) is not None:
+        detaching.drop_chain(work, chain)
+
+
+def _rebuild(work: Work, hook: Hook) -> None:
+    chain = _still(work, hook)
+    if chain is None:
+        return
+
+    def nothing(_: Transaction) -> None: ...
+
+    def finished(_: Transaction, __: ChainRecord | None) -> None: ...
+
+    place, members = place_of(work, chain), work.store.members(hook)
+    with Change(work, place, members, begin=nothing, cancel=nothing, finish=finished) as change:
+        work.run(change.steps())
+
+
+def _pin(work: Work, place: Place, program_id: int) -> None:
+    with work.kernel.open_program(program_id) as program:
+        work.kernel.replace_pin(program.fd, place.program_pin)
+
+
+def _rename(work: Work, chain: ChainRecord, name: str) -> None:
+    with work.store.writing(work.lock) as tx:
+        tx.rename_interface(chain.hook, name)

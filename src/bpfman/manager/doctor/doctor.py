@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole examination, and the repair of what it finds."""
+
+from __future__ import annotations
+
+from bpfman.errors import BpfmanError
+from bpfman.manager.doctor import chains, leftovers, links, programs
+from bpfman.manager.doctor.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bpfman.manager.work import Work
+
+
+_LOST = "none: unload everything, then move the file away"
+
+
+def examine(work: Work) -> list[Finding]:
+    """Everything that disagrees, most important first."""
+    damage = [Finding(f"database {work.layout.database}", problem, _LOST) for problem in work.store.damage()]
+    return [
+        *damage,
+        *leftovers.unfinished(work),
+        *programs.examine(work),
+        *chains.examine(work),
+        *links.examine(work),
+        *leftovers.examine(work),
+    ]
+
+
+def repair(work: Work) -> list[Finding]:
+    """Apply each remedy; what is left afterwards, with why its repair failed.  One repair may bring up something that
+    could not be seen before it, so this goes on as long as it helps."""
+    failures: dict[str, str] = {}
+    found = examine(work)
+    while True:
+        for finding in found:
+            if finding.repair is not None:
+                try:
+                    finding.repair()
+                except BpfmanError as error:
+                    failures[finding.subject] = f"could not be repaired: {error}"
+        left = examine(work)
+        if not left or _told(left) == _told(found):
+            return [each._replace(remedy=failures.get(each.subject, each.remedy)) for each in left]
+        found = left
+
+
+def _told(findings: list[Finding]) -> list[tuple[str, str]]:
+    return [(finding.subject, finding.what) for finding in findings]

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs: is the kernel's the one that was loaded, are its pins and its copy there?"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bpfman.manager.doctor.finding import Finding
+from bpfman.manager.reaping import reap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bpfman.manager.work import Work
+    from bpfman.model.program import ProgramRecord
+
+
+def examine(work: Work) -> Iterator[Finding]:
+    for record in work.store.programs():
+        subject = f"program {record.program_id} ({record.name})"
+        found = work.kernel.program(record.program_id)
+        if found is None:
+            what = "is recorded as loaded, but the kernel does not have it"
+            yield Finding(subject, what, "drop its record, links, pins and copy", partial(reap, work))
+        elif not work.is_alive(record):
+            what = (
+                f"is recorded as loaded, but its id is another program's now ({found.name}, tag {found.tag})"
+            )
+            yield Finding(subject, what, "drop its record, links and copy", partial(reap, work))
+        else:
+            yield from _pins(work, record, subject)
+
+
+def _pins(work: Work, record: ProgramRecord, subject: str) -> Iterator[Finding]:
+    pinned = work.kernel.pinned_program(record.pin_path)
+    if pinned is None or pinned.id != record.program_id:
+        held = f"holds program {pinned.id}" if pinned else "is missing"
+        yield Finding(
+            subject, f"its pin {record.pin_path} {held}", "pin it", partial(_pin_program, work, record)
+        )
+    for each in work.store.program_maps(record.program_id):
+        path = work.layout.map_pin(record.map_set_id, each.name)
+        if not each.internal and (held := _other_map(work, path, each.map_id)):
+            yield Finding(
+                subject, f"the pin {path} of its map {each.name} {held}", "pin the map",
+                partial(_pin_map, work, each.map_id, path),
+            )  # fmt: skip
+    if not work.kernel.pin_exists(record.object_path):
+        remedy = "none: it runs without; unload it and load it again to have one"
+        yield Finding(subject, f"the copy of its object {record.object_path} is missing", remedy)
+
+
+def _other_map(work: Work, path: str, map_id: int) -> str:
+    """What is wrong with the pin of a map; empty when it holds the map."""
+    pinned = work.kernel.open_pinned_map(path)
+    if pinned is None:
+        return "is missing"
+    with pinned:
+        return "" if pinned.info.id == map_id else f"holds map {pinned.info.id}"
+
+
+def _pin_program(work: Work, record: ProgramRecord) -> None:
+    with work.kernel.open_program(record.program_id) as program:
+        work.kernel.replace_pin(program.fd, record.pin_path)
+
+
+def _pin_map(work: Work, map_id: int, path: str) -> None:
+    with work.kernel.open_map(map_id) as found:
+        work.kernel.replace_pin(found.fd, path)
