@@ -16,7 +16,6 @@ from bpfman.syscalls import bpf
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
     from typing import TypeVar
 
     from bpfman.syscalls import bpf_abi

@@ -15,7 +15,7 @@ import os
 
 from bpfman.bpf import info, pin
 from bpfman.bpf.descriptor import Descriptor
-from bpfman.errors import KernelRefused, MapNotFound
+from bpfman.errors import InvalidRequest, KernelRefused, MapNotFound, ObjectError
 from bpfman.model.kernel import map_type_name
 from bpfman.syscalls import bpf
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Self
 
+    from bpfman.bpf.btf import Btf
     from bpfman.bpf.decode import Decoder
     from bpfman.model.kernel import KernelMap
 
@@ -31,11 +32,17 @@ if TYPE_CHECKING:
 PERCPU_ARRAY = 6
 _PER_CPU = frozenset((5, 6, 10, 21))  # percpu hash, array, LRU hash, cgroup storage
 _ARRAYS = frozenset((2, 6))  # their elements cannot be deleted
-_NOT_READABLE = {
+# Why entries of some types cannot be read or written as others can, and what they hold.
+_PECULIAR = {
+    3: "its values are descriptors of programs, and are read as their ids",
     4: "perf event arrays are read with perf buffers",
+    12: "its values are descriptors of maps, and are read as their ids",
+    13: "its values are descriptors of maps, and are read as their ids",
+    16: "Bloom filters can only be asked, not listed",
+    22: "queues have no keys: push with update(b'', value), look at the next element with lookup(b'')",
+    23: "stacks have no keys: push with update(b'', value), look at the next element with lookup(b'')",
     27: "ring buffers are read by mapping them",
     31: "user ring buffers are written by mapping them",
-    16: "Bloom filters can only be asked, not listed",
 }
 
 
@@ -43,15 +50,14 @@ class Map(Descriptor):
     """A descriptor of a map.  Keys and values are Python values by the map's BTF: numbers, strings, lists, dicts by
     member name; bytes where there is no BTF.  Values of per-CPU maps are lists, one element a CPU."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, types_from: str = "") -> None:
         super().__init__(fd)
         try:
             self.info: KernelMap = info.map(fd)
         except OSError as error:
             self.close()
-            if error.errno == errno.EINVAL:
-                raise MapNotFound("what is pinned there is not a map") from None
             raise KernelRefused("ask the kernel about a map", error.errno or 0) from error
+        self._types_from = types_from
         self._decoders: tuple[Decoder, Decoder] | None = None
 
     @classmethod
@@ -59,15 +65,20 @@ class Map(Descriptor):
         try:
             return cls(bpf.fd_by_id(bpf.MAP_BY_ID, map_id))
         except FileNotFoundError:
-            raise MapNotFound(f"map {map_id} does not exist", "`bpfman map list` shows those there are") from None
+            raise MapNotFound(
+                f"map {map_id} does not exist", "`bpfman map list` shows those there are"
+            ) from None
         except OSError as error:
             raise KernelRefused(f"open map {map_id}", error.errno or 0) from error
 
     @classmethod
-    def pinned(cls, path: str) -> Self | None:
-        """The map pinned at `path`; None when nothing is."""
-        fd = pin.open_pin(path)
-        return None if fd is None else cls(fd)
+    def pinned(cls, path: str, *, types_from: str = "") -> Self | None:
+        """The map pinned at `path`, to be read only where the pin may not be written; None when nothing is.
+
+        The kernel tells types to root only.  A program without privilege names the object file that the map was made
+        by, such as the copy that bpfman keeps; without `types_from`, it sees bytes."""
+        fd = pin.open_pin(path, "bpf-map")
+        return None if fd is None else cls(fd, types_from)
 
     @property
     def per_cpu(self) -> bool:
@@ -77,7 +88,7 @@ class Map(Descriptor):
     def types(self) -> tuple[Decoder, Decoder]:
         """The decoders of keys and values: `describe()` says what they are, `parse(text)` reads a typed one."""
         if self._decoders is None:
-            self._decoders = _decoders(self.info)
+            self._decoders = _decoders(self.info, self._types_from)
         return self._decoders
 
     # typed
@@ -140,7 +151,7 @@ class Map(Descriptor):
         try:
             bpf.map_delete(self.fd, key)
         except OSError as error:
-            raise self._refused("delete", key, error) from error
+            raise self._refused("delete in", key, error) from error
 
     def raw_keys(self) -> Iterator[bytes]:
         key: bytes | None = None
@@ -160,18 +171,18 @@ class Map(Descriptor):
         return (self.info.value_size + 7) & ~7
 
     def _refused(self, verb: str, key: bytes, error: OSError) -> KernelRefused | MapNotFound:
-        name = f"map {self.info.name} (id {self.info.id})"
+        name = f"map {self.info.name} (id {self.info.id}, {map_type_name(self.info.type)})"
         if error.errno == errno.ENOENT:
-            return MapNotFound(f"{name} has no key {key.hex(' ')}", f"`bpfman map dump {self.info.id}` lists them")
-        if verb == "delete" and self.info.type in _ARRAYS:
-            return KernelRefused(f"{verb} in {name}", error.errno or 0, "elements of arrays stay; set them to 0")
+            what = f"has no key {key.hex(' ')}" if key else "is empty"
+            return MapNotFound(f"{name} {what}", f"`bpfman map dump {self.info.id}` lists its entries")
+        if verb == "delete in" and self.info.type in _ARRAYS:
+            return KernelRefused(f"{verb} {name}", error.errno or 0, "elements of arrays stay; set them to 0")
         hints = {
             errno.E2BIG: f"it has {self.info.max_entries} entries: the key is out of range, or the map is full",
             errno.EPERM: "the map is frozen or read-only, or its pin was opened without the right to write",
         }
-        hint = _NOT_READABLE.get(self.info.type) or hints.get(error.errno or 0, "")
-        kind = map_type_name(self.info.type)
-        return KernelRefused(f"{verb} {name}, a {kind}", error.errno or 0, hint)
+        hint = hints.get(error.errno or 0) or _PECULIAR.get(self.info.type, "")
+        return KernelRefused(f"{verb} {name}", error.errno or 0, hint)
 
 
 def create_per_cpu_array(name: str, value_size: int) -> Map:
@@ -194,17 +205,51 @@ def possible_cpus() -> int:
     return _possible
 
 
-def _decoders(found: KernelMap) -> tuple[Decoder, Decoder]:
-    """By the map's BTF, which the kernel keeps; by size alone where it has none."""
-    from bpfman.bpf.btf import Btf
+def _decoders(found: KernelMap, types_from: str) -> tuple[Decoder, Decoder]:
+    """By the map's BTF; by size alone where there is none, or nobody tells."""
     from bpfman.bpf.decode import Decoder, bytes_decoder
 
-    if not found.btf_id or not (found.btf_key_type_id or found.btf_value_type_id):
-        return bytes_decoder(found.key_size), bytes_decoder(found.value_size)
-    fd = bpf.fd_by_id(bpf.BTF_BY_ID, found.btf_id)
+    key, value = bytes_decoder(found.key_size, "key"), bytes_decoder(found.value_size)
+    btf = None
+    if found.btf_key_type_id or found.btf_value_type_id:
+        btf = _types_in(types_from) if types_from else _types_in_kernel(found.btf_id)
+    if btf is None:
+        return key, value
+    if found.btf_key_type_id:
+        key = Decoder(btf, found.btf_key_type_id, "key")
+    value = Decoder(btf, found.btf_value_type_id)
+    if (key.size, value.size) != (found.key_size, found.value_size):
+        raise InvalidRequest(
+            f"map {found.name} was not made by {types_from or 'its BTF'}: its keys and values have {found.key_size} "
+            f"and {found.value_size} bytes, those types have {key.size} and {value.size}",
+            "name the object file that the map was loaded from",
+        )
+    return key, value
+
+
+def _types_in_kernel(btf_id: int) -> Btf | None:
+    """None without the right to ask (CAP_SYS_ADMIN), or when the kernel has it no more."""
+    from bpfman.bpf.btf import Btf
+
     try:
-        btf = Btf.parse(bpf.btf_data(fd))
+        fd = bpf.fd_by_id(bpf.BTF_BY_ID, btf_id)
+    except (PermissionError, FileNotFoundError):
+        return None
+    try:
+        return Btf.parse(bpf.btf_data(fd))
     finally:
         os.close(fd)
-    key = Decoder(btf, found.btf_key_type_id) if found.btf_key_type_id else bytes_decoder(found.key_size)
-    return key, Decoder(btf, found.btf_value_type_id)
+
+
+def _types_in(path: str) -> Btf | None:
+    """The types of an object file, which libbpf gives to the kernel under the same ids."""
+    from bpfman.bpf.btf import Btf
+    from bpfman.bpf.elf import ElfFile
+
+    try:
+        with open(path, "rb") as file:
+            elf = ElfFile.parse(file.read())
+    except OSError as error:
+        raise ObjectError(f'object file "{path}" cannot be read: {error.strerror}') from error
+    section = elf.section(".BTF")
+    return Btf.parse(elf.data(section)) if section else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-from bpfman.errors import KernelRefused
+from bpfman.errors import InvalidRequest, KernelRefused
 from bpfman.syscalls import bpf
 
 
@@ -54,14 +54,42 @@ def remove_directory(path: str) -> None:
             raise KernelRefused(f"remove {path}", error.errno or 0, _hint(error)) from error
 
 
-def open_pin(path: str) -> int | None:
-    """A descriptor of what is pinned at `path`; None when nothing is."""
+def open_pin(path: str, kind: str = "") -> int | None:
+    """A descriptor of what is pinned at `path`; None when nothing is.
+
+    `kind` is what it should be: "bpf-map" or "bpf-prog", as the kernel names descriptors.  Something else is
+    InvalidRequest: nothing that is asked of it would make sense."""
+    fd = _open(path)
+    if fd is not None and kind and (found := _kind_of(fd)) not in (kind, ""):
+        os.close(fd)
+        raise InvalidRequest(
+            f"what is pinned at {path} is a {_NOUNS.get(found, found)}, not a {_NOUNS[kind]}"
+        )
+    return fd
+
+
+_NOUNS = {"bpf-map": "map", "bpf-prog": "program", "bpf_link": "link"}
+
+
+def _open(path: str) -> int | None:
     try:
-        return bpf.obj_get(path)
+        try:
+            return bpf.obj_get(path)
+        except PermissionError:
+            # We may read it and not write: the kernel gives maps out so (to all since 5.19, before with CAP_BPF).
+            return bpf.obj_get(path, read_only=True)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise KernelRefused(f"open pin {path}", error.errno or 0, _hint(error)) from error
+
+
+def _kind_of(fd: int) -> str:
+    """What a descriptor is of; empty where nobody tells (no procfs)."""
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}").removeprefix("anon_inode:").strip("[]")
+    except OSError:
+        return ""
 
 
 def exists(path: str) -> bool:
@@ -81,6 +109,7 @@ def names_in(directory: str) -> list[str]:
 def _hint(error: OSError) -> str:
     return {
         errno.EPERM: "pins need a bpffs: is something else mounted there?",
+        errno.EEXIST: "something is pinned there that bpfman has no record of: remove it if nobody needs it",
         errno.EROFS: "the file system is mounted read-only; remount it writable",
         errno.ENOSPC: "the file system is full",
         errno.EINVAL: "pins need a bpffs: is something else mounted there?",

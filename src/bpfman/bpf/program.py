@@ -67,7 +67,7 @@ class Program(Descriptor):
     @classmethod
     def pinned(cls, path: str) -> Self | None:
         """The program pinned at `path`; None when nothing is."""
-        fd = pin.open_pin(path)
+        fd = pin.open_pin(path, "bpf-prog")
         return None if fd is None else cls(fd)
 
     @classmethod

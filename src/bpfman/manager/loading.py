@@ -7,9 +7,12 @@ wait for it.  Until rows and pins are written, only our descriptors hold the pro
 
 from __future__ import annotations
 
+import os
+import stat
+
 from bpfman.bpf.object_maps import PIN_BY_NAME
 from bpfman.bpf.object_summary import ObjectSummary
-from bpfman.errors import InvalidRequest, MapOwnerNotFound, ObjectError, TypeMismatch
+from bpfman.errors import InvalidRequest, MapNotFound, MapOwnerNotFound, ObjectError, TypeMismatch
 from bpfman.manager.plan import Step
 from bpfman.manager.work import now
 from bpfman.model.code import ProgramMap
@@ -37,8 +40,7 @@ class Request(NamedTuple):
     @property
     def name(self) -> str:
         """What libbpf names the object's internal maps after."""
-        source = self.spec.source_path or (self.spec.image.url if self.spec.image else "")
-        return source.rpartition("/")[2].partition(".")[0] or "object"
+        return _source(self.spec)[1].rpartition("/")[2].partition(".")[0] or "object"
 
     @property
     def shares_maps(self) -> bool:
@@ -51,30 +53,55 @@ def read_object(path: str) -> bytes:
     if not path:
         raise InvalidRequest("the path of the object file is empty")
     try:
-        with open(path, "rb") as file:
+        # A FIFO or a device without a writer must not keep us waiting.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ObjectError(
+                    f'object file "{path}" is not a regular file', "copy its contents to a file first"
+                )
             data = file.read(MAX_OBJECT + 1)
     except FileNotFoundError:
         raise ObjectError(f'object file "{path}" does not exist') from None
     except IsADirectoryError:
         raise ObjectError(f'object file "{path}" is a directory', "name the .o file inside it") from None
     except (OSError, ValueError) as error:
-        raise ObjectError(f'object file "{path}" cannot be read: {getattr(error, "strerror", error)}') from None
+        raise ObjectError(
+            f'object file "{path}" cannot be read: {getattr(error, "strerror", error)}'
+        ) from None
     if len(data) > MAX_OBJECT:
         raise ObjectError(f'object file "{path}" is larger than {MAX_OBJECT >> 20} MiB')
     return data
 
 
-def check(spec: LoadSpec, data: bytes) -> Request:
-    """Everything that can be known without the kernel."""
+def _source(spec: LoadSpec) -> tuple[str, str]:
+    """Where the object came from: kind ("file", "image", "unknown") and the path or image as typed."""
+    if spec.source_path is not None:
+        return "file", spec.source_path
+    return ("image", spec.image.url) if spec.image else ("unknown", "")
+
+
+def _summary(spec: LoadSpec, data: bytes) -> ObjectSummary:
     import sys
 
-    summary = ObjectSummary.parse(data, sys.byteorder)
+    try:
+        return ObjectSummary.parse(data, sys.byteorder)
+    except ObjectError as error:
+        kind, source = _source(spec)
+        what = {"file": f'object file "{source}"', "image": f"object of image {source}"}.get(kind, "object")
+        raise ObjectError(f"{what}: {error}", error.hint) from None
+
+
+def check(spec: LoadSpec, data: bytes) -> Request:
+    """Everything that can be known without the kernel."""
+    summary = _summary(spec, data)
     if not spec.programs:
         raise InvalidRequest("no programs named", "name at least one: --programs TYPE:NAME")
     names = [program.name for program in spec.programs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise InvalidRequest(f'program "{twice}" is named twice', "load it once; it can be attached many times")
+        raise InvalidRequest(
+            f'program "{twice}" is named twice', "load it once; it can be attached many times"
+        )
     for program, entry in zip(spec.programs, summary.select(names), strict=True):
         _check_kind(program, entry.section)
     for name, value in spec.globals.items():
@@ -92,12 +119,22 @@ def _check_kind(program: ProgramSpec, section: str) -> None:
         raise InvalidRequest(f'unknown program type "{program.type}"', "types: " + ", ".join(KINDS))
     kind = KINDS[program.type]
     if kind.attach_func and not program.attach_func:
-        raise InvalidRequest(f'"{program.name}": {program.type} programs need a function: {program.type}:NAME:FUNCTION')
+        raise InvalidRequest(
+            f'"{program.name}": {program.type} programs need a function: {program.type}:NAME:FUNCTION'
+        )
+    if program.attach_func and not kind.attach_func:
+        raise InvalidRequest(
+            f'"{program.name}": {program.type} programs take no function: {program.type}:NAME'
+        )
     implied = kind_of_section(section)
     if implied is None or family_of(implied) != kind.family:
         raise TypeMismatch(
             f'program type mismatch: "{program.name}" is in section "{section}"'
-            + (f", which makes it a {implied} program, not {program.type}" if implied else ", which is of no known type"),
+            + (
+                f", which makes it a {implied} program, not {program.type}"
+                if implied
+                else ", of no known type"
+            ),
             f"load it as `{implied}:{program.name}`" if implied in KINDS else "",
         )
 
@@ -117,18 +154,30 @@ def _maps_to_reuse(work: Work, request: Request) -> dict[str, str]:
     if owner_id is None:
         return reuse
     owner = work.store.find_program(owner_id)
-    if owner is None or owner.map_owner_id is not None:
-        hint = f"program {owner_id} uses the maps of program {owner.map_owner_id}: name that one" if owner else ""
-        raise MapOwnerNotFound(owner_id, hint or "`bpfman program list` shows the programs there are")
+    if owner is None or owner.map_owner_id is not None or not work.is_alive(owner):
+        hint = "`bpfman program list` shows the programs there are"
+        if owner is not None and owner.map_owner_id is not None:
+            hint = f"program {owner_id} uses the maps of program {owner.map_owner_id}: name that one"
+        raise MapOwnerNotFound(owner_id, hint)
     there = {each.name for each in work.store.program_maps(owner_id) if not each.internal}
     for each in request.summary.maps:
-        if each.name not in there:
-            raise InvalidRequest(
-                f'map "{each.name}" is not among the maps of program {owner_id}: {", ".join(sorted(there)) or "none"}',
-                "both programs must declare the maps they share under the same names",
-            )
-        reuse[each.name] = work.layout.map_pin(owner_id, each.name)
+        reuse[each.name] = _owners_pin(work, owner_id, each.name, there)
     return reuse
+
+
+def _owners_pin(work: Work, owner_id: int, name: str, there: set[str]) -> str:
+    if name not in there:
+        raise InvalidRequest(
+            f'map "{name}" is not among the maps of program {owner_id}: {", ".join(sorted(there)) or "none"}',
+            "both programs must declare the maps they share under the same names",
+        )
+    pin = work.layout.map_pin(owner_id, name)
+    if not work.kernel.pin_exists(pin):
+        raise MapNotFound(
+            f'map "{name}" of program {owner_id} cannot be shared: its pin {pin} was removed by hand',
+            f"unload program {owner_id} and load it again",
+        )
+    return pin
 
 
 def steps(work: Work, request: Request, loaded: LoadedObject) -> tuple[Step, ...]:
@@ -183,23 +232,25 @@ def _program_steps(
     if record.map_owner_id is None:
         pins = {work.layout.map_pin(program_id, m.name): m.fd for m in loaded.maps if not m.internal}
 
+    pinned: list[str] = []
+
     def pin_maps() -> None:
         try:
             for path, fd in pins.items():
                 work.kernel.pin(fd, path)
+                pinned.append(path)
         except BaseException:
             unpin_maps()
             raise
 
     def unpin_maps() -> None:
-        for path in pins:
-            work.kernel.unpin(path)
+        """What was there before is not ours."""
+        while pinned:
+            work.kernel.unpin(pinned.pop())
         work.kernel.remove_directory(work.layout.map_dir(program_id))
 
     def publish() -> None:
-        spec = request.spec
-        source = spec.source_path or (spec.image.url if spec.image else "")
-        kind = "file" if spec.source_path is not None else "image" if spec.image else "unknown"
+        kind, source = _source(request.spec)
         note = bytecode.Provenance(record.name, source, kind, record.created_at)
         bytecode.publish(work.layout, program_id, request.data, note)
 

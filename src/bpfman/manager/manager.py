@@ -92,9 +92,10 @@ class Manager:
 
         request = loading.check(spec, data)
         if request.shares_maps:
-            with self._writing() as work, loading.load_into_kernel(work, request) as loaded:
-                reap(work)
-                work.run(loading.steps(work, request, loaded))
+            with self._writing() as work:
+                reap(work)  # first, so that no map is taken from a program that is gone
+                with loading.load_into_kernel(work, request) as loaded:
+                    work.run(loading.steps(work, request, loaded))
         else:
             # The verifier may take its time: nobody waits for it.
             with self._kernel.load_object(

@@ -8,6 +8,7 @@ errno and nothing else; keeps no state.
 from __future__ import annotations
 
 import ctypes as c
+import errno
 import os
 
 from bpfman.syscalls import bpf_abi as abi
@@ -26,6 +27,7 @@ BTF_LOAD, BTF_BY_ID, MAP_FREEZE = 18, 19, 22
 LINK_CREATE, LINK_UPDATE, LINK_BY_ID, LINK_NEXT_ID, ENABLE_STATS = 28, 29, 30, 31, 32
 LINK_DETACH = 34
 
+F_RDONLY = 1 << 3  # OBJ_GET of a map
 F_REPLACE = 1 << 2  # LINK_UPDATE: only if the link runs old_prog_fd (5.7)
 F_BEFORE, F_AFTER, F_ID, F_LINK = 1 << 3, 1 << 4, 1 << 5, 1 << 13  # LINK_CREATE of TCX (6.6)
 F_XDP_HAS_FRAGS = 1 << 5  # PROG_LOAD (5.18)
@@ -50,8 +52,9 @@ def call(command: int, attr: c.Structure) -> int:
 
 
 def _address(data: bytes | None) -> int:
-    """The address of a bytes object's data; the caller keeps the object alive over the call."""
-    return c.cast(c.c_char_p(data), c.c_void_p).value or 0 if data is not None else 0
+    """The address of a bytes object's data, 0 when there is none (what the kernel wants as key of a queue); the caller
+    keeps the object alive over the call."""
+    return c.cast(c.c_char_p(data), c.c_void_p).value or 0 if data else 0
 
 
 # programs
@@ -110,6 +113,8 @@ def prog_test_run(prog_fd: int, data: bytes, *, repeat: int = 1, out_size: int =
 
 def fd_by_id(command: int, object_id: int) -> int:
     """BPF_{PROG,MAP,LINK,BTF}_GET_FD_BY_ID.  OSError ENOENT when there is none."""
+    if not 0 < object_id <= 0xFFFFFFFF:  # cut to 32 bits, it would be another's
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     return call(command, abi.GetIdAttr(id=object_id))
 
 
@@ -194,9 +199,10 @@ def obj_pin(fd: int, path: str) -> None:
     call(OBJ_PIN, abi.ObjAttr(pathname=_address(name), bpf_fd=fd))
 
 
-def obj_get(path: str) -> int:
+def obj_get(path: str, *, read_only: bool = False) -> int:
+    """`read_only` asks for a descriptor that cannot write: maps only."""
     name = os.fsencode(path) + b"\0"
-    return call(OBJ_GET, abi.ObjAttr(pathname=_address(name)))
+    return call(OBJ_GET, abi.ObjAttr(pathname=_address(name), file_flags=F_RDONLY if read_only else 0))
 
 
 # maps
@@ -241,7 +247,13 @@ def map_next_key(fd: int, key: bytes | None, key_size: int) -> bytes:
 
 
 def link_create(
-    prog_fd: int, target: int, attach_type: int, *, flags: int = 0, relative: int = 0, expected_revision: int = 0
+    prog_fd: int,
+    target: int,
+    attach_type: int,
+    *,
+    flags: int = 0,
+    relative: int = 0,
+    expected_revision: int = 0,
 ) -> int:
     """`target` is an interface index or a descriptor, as the attach type wants."""
     return call(
@@ -257,7 +269,9 @@ def link_update(link_fd: int, new_prog_fd: int, old_prog_fd: int) -> None:
     """One atomic switch; EPERM when the link does not run `old_prog_fd`."""
     call(
         LINK_UPDATE,
-        abi.LinkUpdateAttr(link_fd=link_fd, new_prog_fd=new_prog_fd, flags=F_REPLACE, old_prog_fd=old_prog_fd),
+        abi.LinkUpdateAttr(
+            link_fd=link_fd, new_prog_fd=new_prog_fd, flags=F_REPLACE, old_prog_fd=old_prog_fd
+        ),
     )
 
 

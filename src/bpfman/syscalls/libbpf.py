@@ -130,7 +130,8 @@ def function(name: str) -> Callable[..., Any]:
         version = library.libbpf_version_string
         version.restype = c.c_char_p
         raise Unsupported(
-            f"libbpf {(version() or b'?').decode()} is too old: it has no {name}", "install libbpf 1.0 or newer"
+            f"libbpf {(version() or b'?').decode()} is too old: it has no {name}",
+            "install libbpf 1.0 or newer",
         ) from None
     kind, found.argtypes = _FUNCTIONS[name]
     found.restype = _RESTYPE[kind]
@@ -199,7 +200,7 @@ _vsnprintf.argtypes = (c.c_void_p, c.c_size_t, c.c_void_p, c.c_void_p)
 
 def open_object(data: bytes, name: str) -> int:
     """bpf_object__open_mem.  libbpf copies nothing: keep `data` alive as long as the object."""
-    options = OpenOpts(sz=c.sizeof(OpenOpts), object_name=name.encode())
+    options = OpenOpts(sz=c.sizeof(OpenOpts), object_name=name.encode(errors="replace"))
     return call("bpf_object__open_mem", c.cast(c.c_char_p(data), c.c_void_p), len(data), c.byref(options))
 
 
