@@ -28,6 +28,8 @@ _ids = count(1 << 40)  # no program of the kernel has them
 # Verdicts that are none, or none that a mask can hold, whatever the family.
 STRANGE = (*range(5, 35), 63, 64, 255, 1 << 30, 1 << 31, (1 << 31) + 2, 2**32 - 2)
 
+EXITING = bpf.encode(bpf.MOV32_IMM, bpf.R0, immediate=2) + bpf.encode(bpf.EXIT)  # XDP_PASS
+
 
 def unsigned(verdict: int) -> int:
     """A verdict as a test run gives it."""
