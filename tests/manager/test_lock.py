@@ -52,7 +52,7 @@ def test_looking_does_not_wait_for_the_lock(manager, held):
     assert entry.kernel is not None
     assert forever.program(entry.program_id).record == entry.record
     assert forever.programs(kernel_too=True)
-    assert forever.links() == forever.chains() == []
+    assert (forever.links(), forever.chains()) == ([], [])
     assert [each.name for each in forever.maps()] == ["xdp_stats_map"]
     with forever.open_map("xdp_stats_map") as stats:
         assert stats.info.name == "xdp_stats_map"

@@ -32,14 +32,14 @@ def step(log, name, *, undo=True, fails=False, undo_fails=False):
 
 
 def test_steps_are_done_in_order_and_told_of():
-    log = []
+    log: list[str] = []
     run([step(log, name) for name in "abc"], lambda step: log.append(f"told {step.what}"))
     assert log == ["do a", "told a", "do b", "told b", "do c", "told c"]
 
 
 @given(st.integers(1, 6), st.data())
 def test_what_was_done_is_undone_from_the_end(count, data):
-    log = []
+    log: list[str] = []
     failing = data.draw(st.integers(0, count - 1))
     with pytest.raises(Trouble, match=f"cannot do {failing}"):
         run([step(log, number, fails=number == failing) for number in range(count)])
@@ -48,7 +48,7 @@ def test_what_was_done_is_undone_from_the_end(count, data):
 
 
 def test_behind_a_step_without_undo_nothing_is_taken_back():
-    log = []
+    log: list[str] = []
     steps = [step(log, "row"), step(log, "detach", undo=False), step(log, "unpin", fails=True)]
     with pytest.raises(Trouble, match="cannot do unpin"):
         run(steps)
@@ -57,7 +57,7 @@ def test_behind_a_step_without_undo_nothing_is_taken_back():
 
 def test_a_failure_to_undo_is_told_with_the_error():
     """And what came before stays, for the next change to put right."""
-    log = []
+    log: list[str] = []
     steps = [step(log, "row"), step(log, "pin", undo_fails=True), step(log, "finish", fails=True)]
     with pytest.raises(Trouble, match="cannot do finish") as raised:
         run(steps)
@@ -68,7 +68,7 @@ def test_a_failure_to_undo_is_told_with_the_error():
 
 def test_a_signal_waits_for_the_end_of_its_step():
     """So that what was done and how to undo it are never apart."""
-    log = []
+    log: list[str] = []
 
     def interrupted():
         os.kill(os.getpid(), signal.SIGINT)

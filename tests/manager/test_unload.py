@@ -65,7 +65,7 @@ def test_its_links_go_first(manager, load, veth):
     place = bpfman.xdp(veth.a.interface, priority=50, netns=veth.a.namespace.path)
     links = [manager.attach(program.record.program_id, place).record.id for _ in range(2)]
     manager.unload(ids([program]))
-    assert manager.links() == manager.chains() == []
+    assert (manager.links(), manager.chains()) == ([], [])
     for link in links:
         with pytest.raises(LinkNotFound):
             manager.link(link)
@@ -203,7 +203,7 @@ def test_deleting_all_empties_the_store(watched, load, nothing_left, veth):
     place = bpfman.xdp(veth.a.interface, priority=50, netns=veth.a.namespace.path)
     watched.attach(program.record.program_id, place)
     watched.delete_programs(None)
-    assert watched.links() == watched.chains() == []
+    assert (watched.links(), watched.chains()) == ([], [])
     nothing_left()
     watched.delete_programs(None)
 

@@ -51,7 +51,7 @@ def mistaken(manager, load, foreign):
 def test_a_directory_that_does_not_exist_is_an_empty_one(tmp_path):
     """And stays away: looking makes nothing."""
     manager = Manager(Layout(str(tmp_path / "nowhere")))
-    assert manager.programs() == manager.links() == manager.chains() == manager.maps() == []
+    assert (manager.programs(), manager.links(), manager.chains(), manager.maps()) == ([], [], [], [])
     with pytest.raises(ProgramNotFound):
         manager.program(4_000_000_000)
     assert os.listdir(tmp_path) == []
