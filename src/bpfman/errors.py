@@ -131,8 +131,12 @@ class KernelRefused(BpfmanError):
     """A system call failed.  `errno` is its number."""
 
     def __init__(self, what: str, errno: int, hint: str = "") -> None:
-        super().__init__(f"{what}: {os.strerror(errno)}", hint)
+        super().__init__(f"{what}: {_OWN_WORDS.get(errno) or os.strerror(errno)}", hint)
         self.errno = errno
+
+
+# Numbers that the kernel keeps for itself, and lets out all the same (include/linux/errno.h).
+_OWN_WORDS = {524: "Operation not supported"}  # ENOTSUPP
 
 
 class VerifierRefused(KernelRefused):

@@ -33,6 +33,7 @@ _HINTS = (
     ("invalid mem access", "the pointer may be invalid on this path: check it first"),
 )
 
+_ENOTSUPP = 524  # the kernel's own number (include/linux/errno.h), which is not ENOTSUP
 _ERRNO_HINTS = {
     errno.EPERM: "bpf(2) is not permitted: run as root (CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON), outside of a "
     "container that filters it; a locked-down kernel refuses some kinds (see /sys/kernel/security/lockdown)",
@@ -40,7 +41,7 @@ _ERRNO_HINTS = {
     errno.EINVAL: "this kernel does not know the program's type, or something the program uses",
     errno.E2BIG: "the program has more instructions than this kernel allows",
     errno.ENOMEM: "the machine is out of memory, or the memlock limit is too low (ulimit -l)",
-    errno.ENOTSUP: "this kernel or its JIT lacks something that the program uses",
+    _ENOTSUPP: "this kernel or its JIT lacks something that the program uses",
 }
 
 

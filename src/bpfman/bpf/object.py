@@ -178,6 +178,8 @@ def _reuse(map_handle: int, fd: int) -> None:
         ("max_entries", "max_entries"), ("map_flags", "flags"),
     ):  # fmt: skip
         wanted, found = libbpf.call(f"bpf_map__{what}", map_handle), getattr(there, field)
+        if field == "max_entries" and not wanted:
+            continue  # perf event arrays: libbpf makes one entry a CPU
         # The kernel adds BPF_F_RDONLY_PROG and others of its own; of the flags, only what was asked must be there.
         if wanted & ~found if field == "flags" else wanted != found:
             raise InvalidRequest(
