@@ -217,6 +217,10 @@ def _unreadable(printed: list[str], error: OSError) -> ObjectError:
     return ObjectError(f"libbpf cannot read the object: {why}", "build it with a current clang, for libbpf 1.0")
 
 
+# What libbpf prints before it tries in another way.
+_ASIDES = ("BTF loading error", "-- BEGIN BTF", "Error loading .BTF", "Error in bpf_create_map")
+
+
 def _refused(
     chosen: Mapping[str, int], log: libbpf.LogBuffer, printed: list[str], error: OSError
 ) -> KernelRefused:
@@ -224,6 +228,8 @@ def _refused(
     verifier_log = log.text()
     failed = [name for name in chosen if any(f"'{name}'" in line and "failed to load" in line for line in printed)]
     what = f"failed to load program {failed[0]}" if failed else "failed to load object"
-    if verifier_log or not printed or failed:
+    said = next((line for line in printed if not line.startswith(_ASIDES)), "")
+    if verifier_log or failed or not said:
         return explain.refusal(what, error.errno or 0, verifier_log)
-    return KernelRefused(f"{what}: {printed[0]}", error.errno or 0)
+    reason = f": {error.strerror}({-(error.errno or 0)})"  # which KernelRefused says again
+    return KernelRefused(f"{what}: {said.removesuffix(reason)}", error.errno or 0)
