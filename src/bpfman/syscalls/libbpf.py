@@ -24,8 +24,17 @@ _SONAME = "libbpf.so.1"
 
 # What a function's result means: a pointer that is NULL on failure (with errno set), a status that is negative
 # errno on failure, or a plain value.
-POINTER, STATUS, STRING, NUMBER, NOTHING = "pointer", "status", "string", "number", "nothing"
-_RESTYPE = {POINTER: c.c_void_p, STATUS: c.c_int, STRING: c.c_char_p, NUMBER: c.c_uint32, NOTHING: None}
+POINTER, STATUS, STRING, NOTHING = "pointer", "status", "string", "nothing"
+NUMBER, COUNT, FLAG = "number", "count", "flag"
+_RESTYPE = {
+    POINTER: c.c_void_p,
+    STATUS: c.c_int,
+    STRING: c.c_char_p,
+    NOTHING: None,
+    NUMBER: c.c_uint32,
+    COUNT: c.c_size_t,
+    FLAG: c.c_bool,  # of which C leaves all but the lowest byte undefined
+}
 
 _P, _S, _U32, _INT, _SIZE, _BOOL = c.c_void_p, c.c_char_p, c.c_uint32, c.c_int, c.c_size_t, c.c_bool
 
@@ -45,10 +54,10 @@ _FUNCTIONS: dict[str, tuple[str, tuple[type, ...]]] = {
     "bpf_program__set_log_buf": (STATUS, (_P, _P, _SIZE)),
     "bpf_program__fd": (STATUS, (_P,)),
     "bpf_program__insns": (POINTER, (_P,)),
-    "bpf_program__insn_cnt": (NUMBER, (_P,)),
+    "bpf_program__insn_cnt": (COUNT, (_P,)),
     "bpf_map__name": (STRING, (_P,)),
     "bpf_map__fd": (STATUS, (_P,)),
-    "bpf_map__is_internal": (STATUS, (_P,)),
+    "bpf_map__is_internal": (FLAG, (_P,)),
     "bpf_map__pin_path": (STRING, (_P,)),
     "bpf_map__set_pin_path": (STATUS, (_P, _S)),
     "bpf_map__reuse_fd": (STATUS, (_P, _INT)),
