@@ -18,9 +18,7 @@ TREE = {
     for name, each in vars(errors).items()
     if inspect.isclass(each) and issubclass(each, BpfmanError)
 }
-PLAIN = [
-    each for each in TREE.values() if "__init__" not in vars(each) and each.__init__ is BpfmanError.__init__
-]
+PLAIN = [each for each in TREE.values() if each.__init__ is BpfmanError.__init__]
 
 
 def described() -> dict[str, str]:
@@ -53,7 +51,7 @@ def test_what_happened_and_what_to_do(error):
 
 MADE = {
     "ProgramNotFound": (errors.ProgramNotFound(7), "program 7 does not exist", {"program_id": 7}),
-    "ProgramNotFound, in other words": (errors.ProgramNotFound(7, "it left", "load it"), "it left", {"hint": "load it"}),
+    "ProgramNotFound, in other words": (errors.ProgramNotFound(7, "it left", "hm"), "it left", {"hint": "hm"}),
     "LinkNotFound": (errors.LinkNotFound(3, "list them"), "link 3 does not exist", {"link_id": 3, "hint": "list them"}),
     "MapOwnerNotFound": (errors.MapOwnerNotFound(9), "map_owner_id 9 does not exist", {"program_id": 9}),
     "LockTimeout": (
@@ -62,7 +60,7 @@ MADE = {
         {},
     ),
     "KernelRefused": (
-        KernelRefused("open it", errno.EACCES, "be root"), "open it: Permission denied", {"errno": 13, "hint": "be root"},
+        KernelRefused("open it", errno.EACCES, "try"), "open it: Permission denied", {"errno": 13, "hint": "try"},
     ),
     "VerifierRefused": (
         errors.VerifierRefused("load it", errno.EINVAL, "the log\n", "mend it"), "load it: Invalid argument",
@@ -93,9 +91,8 @@ def test_failures_keep_their_order():
     assert errors.PartialFailure("3 of 3 failed", iter(failures)).failures == tuple(failures)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("number", [*range(1, 134), 524, 4711])
-def test_every_number_of_the_kernel_has_words(number):
+def test_every_number_of_the_kernel_has_words():
     """524 is ENOTSUPP, which the kernel should not let out and does."""
-    text = str(KernelRefused("do it", number))
-    assert text.startswith("do it: ")
-    assert ("Unknown error" in text) is (number != 524 and "Unknown error" in os.strerror(number))
+    for number in errno.errorcode:
+        assert str(KernelRefused("do it", number)) == f"do it: {os.strerror(number)}"
+    assert str(KernelRefused("do it", 524)) == "do it: Operation not supported"
