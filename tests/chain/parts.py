@@ -38,7 +38,7 @@ def unsigned(verdict: int) -> int:
 
 def part(instructions: bytes, name: str = "crafted", **changes) -> Part:
     """A member of these instructions, without BTF."""
-    made = Part(next(_ids), name, ProgramCode(instructions, ()), "GPL", gpl_compatible=True, frags=True)
+    made = Part(next(_ids), name, ProgramCode(instructions, ()), "GPL", gpl_compatible=True, frags=False)
     return made._replace(**changes)
 
 

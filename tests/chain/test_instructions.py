@@ -65,7 +65,7 @@ def test_calls_of_kernel_functions_and_loads_of_maps_start_no_function():
 
 @pytest.mark.kernel
 @pytest.mark.parametrize(
-    "name", ["xdp_pass", "xdp_subprogs", "xdp_loop", "xdp_counter:xdp_stats", "deep_calls", "xdp_tailcall"]
+    "name", ["xdp_pass", "xdp_subprogs", "xdp_counter:xdp_stats", "deep_calls", "xdp_tailcall"]
 )
 def test_there_are_as_many_functions_as_the_kernel_has_types_for(member, name):
     """What the kernel keeps is one type a function, in the order of their code."""

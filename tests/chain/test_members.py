@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -33,6 +33,19 @@ KINDS_OF_CODE = [
     "nongpl",
     "dead_code",
 ]
+SINCE = {"xdp_loop": (5, 17), "dead_code": (5, 17), "xdp_frags": (5, 18), "local_types": (6, 3)}  # kernels
+
+
+@pytest.fixture
+def loaded(loaded):
+    """Where the kernel has what a program uses."""
+
+    def load(name, *programs, **options):
+        if kernel() < SINCE.get(name, (0, 0)):
+            pytest.skip("kernel {}.{} or newer".format(*SINCE[name]))
+        return loaded(name, *programs, **options)
+
+    return load
 
 
 @pytest.fixture(params=[True, False], ids=["global", "static"])
@@ -54,7 +67,9 @@ def test_any_program_returns_to_the_chain(name, exported, member, chain):
 
 def test_all_together_run_each_once(exported, member, chain, counters):
     """But one, whose licence keeps others from their helpers."""
-    members = [member(name) for name in KINDS_OF_CODE if name != "nongpl"]
+    members = [
+        member(name) for name in KINDS_OF_CODE if name != "nongpl" and kernel() >= SINCE.get(name, (0, 0))
+    ]
     program = chain(with_last(*members, counted=counters.info.id, exported=exported))
     assert program.test_run(PACKET).verdict == LAST
     values = counters.split(counters.lookup(bytes(4)))
@@ -161,7 +176,7 @@ def test_as_many_members_as_the_kernel_takes(exported, chain, counters):
 def test_a_program_that_allocates_objects_of_its_own_types(member, chain):
     """Behind one whose BTF would move its types' ids."""
     if "bpf_obj_new_impl" not in kernel_functions():
-        pytest.skip("this kernel has no bpf_obj_new_impl (kernel 6.3 or newer)")
+        pytest.skip("this kernel has no bpf_obj_new_impl")
     types, plain = member("local_types"), member("xdp_loop")
     assert types.code.local_types
     assert chain(with_last(plain, types)).test_run(PACKET).verdict == LAST
@@ -193,8 +208,8 @@ def test_names_of_members_and_their_functions_show_in_dumps(member, chain):
     dumped = bpftool("prog", "dump", "xlated", "id", str(program.info.id))
     for name in (NAME, "xdp_subprogs", "count_call", "global_function", "xdp_pass", f"returns_{LAST}"):
         assert f" {name}(" in dumped
-    types = json.loads(bpftool("-j", "btf", "dump", "id", str(program.info.btf_id)))["types"]
-    functions = {each["name"]: each["linkage"] for each in types if each["kind"] == "FUNC"}
+    types = bpftool("btf", "dump", "id", str(program.info.btf_id))
+    functions = dict(re.findall(r"FUNC '(\w+)' type_id=\d+ linkage=(\w+)", types))
     assert functions[NAME] == "static"
     assert {functions["xdp_pass"], functions["global_function"]} == {"global"}
 
