@@ -54,6 +54,8 @@ def refusal(what: str, error: int, log: str) -> KernelRefused:
     """The error for a program (or type information) that the kernel did not take."""
     if not log.strip():
         return KernelRefused(what, error, _ERRNO_HINTS.get(error, ""))
+    if error == errno.ENOSPC:  # no disk is full: the log outgrew its 16 MiB, as it does when the program is too large
+        error = errno.E2BIG
     return VerifierRefused(what, error, log, hint_for(log))
 
 
