@@ -17,7 +17,7 @@ from bpfman.syscalls import bpf as syscalls
 
 encode, EXIT = bpf.encode, bpf.encode(bpf.EXIT)
 R1, R2, R3 = 1, 2, 3
-LOAD32, LOAD8, STORE8_IMM, JNE64_IMM = 0x61, 0x71, 0x72, 0x55
+LOAD32, LOAD8, STORE8_IMM, JNE64_IMM, JLT64_IMM = 0x61, 0x71, 0x72, 0x55, 0xA5
 RETURN_0 = encode(bpf.MOV64_IMM, 0) + EXIT
 LOOK_UP = (
     encode(bpf.STORE32_IMM, bpf.R10, offset=-4)
@@ -92,6 +92,16 @@ def test_a_gpl_only_helper(refusal):
         + RETURN_0
     )
     assert "GPL" in refusal(instructions, "Proprietary").hint
+
+
+@pytest.mark.kernel
+def test_a_log_that_is_longer_than_we_keep(refusal):
+    """The verifier gives up after a million instructions; the log's last 16 MiB tell, and no disk is full."""
+    counting = encode(bpf.ADD64_IMM, 0, immediate=1) + encode(JLT64_IMM, 0, offset=-2, immediate=3_000_000)
+    error = refusal(encode(bpf.MOV64_IMM, 0) + counting + EXIT)
+    assert error.errno == errno.E2BIG
+    assert "million instructions" in error.hint
+    assert error.log.rstrip().splitlines()[-1].startswith("processed 1000001 insns")
 
 
 def test_the_last_words_count():
