@@ -10,6 +10,7 @@ import errno
 
 from bpfman.errors import KernelRefused, VerifierRefused
 
+_TOO_LARGE = "the verifier gave up after a million instructions: split the program"
 # The verifier's words (kernel/bpf/verifier.c, 5.10 to 6.18) and what they ask for.
 _HINTS = (
     ("invalid access to packet", "compare the pointer with data_end before this packet access"),
@@ -21,7 +22,7 @@ _HINTS = (
     ("back-edge", "bound the loop: unroll it, or use bpf_loop()"),
     ("infinite loop detected", "bound the loop: unroll it, or use bpf_loop()"),
     ("too complex", "the verifier gave up: split the program, or move loops into bpf_loop() callbacks"),
-    ("BPF program is too large", "the verifier gave up after a million instructions: split the program"),
+    ("BPF program is too large", _TOO_LARGE),
     ("invalid func unknown", "this kernel does not have that helper"),
     ("unknown func", "this kernel does not have that helper for programs of this type"),
     ("program of this type cannot use helper", "that helper is not for programs of this type"),
@@ -54,9 +55,10 @@ def refusal(what: str, error: int, log: str) -> KernelRefused:
     """The error for a program (or type information) that the kernel did not take."""
     if not log.strip():
         return KernelRefused(what, error, _ERRNO_HINTS.get(error, ""))
-    if error == errno.ENOSPC:  # no disk is full: the log outgrew its 16 MiB, as it does when the program is too large
-        error = errno.E2BIG
-    return VerifierRefused(what, error, log, hint_for(log))
+    hint = hint_for(log)
+    if error == errno.ENOSPC:  # no disk is full: the log outgrew its 16 MiB, of which kernels before 6.4 keep the first
+        error, hint = errno.E2BIG, hint or _TOO_LARGE
+    return VerifierRefused(what, error, log, hint)
 
 
 def hint_for(log: str) -> str:
