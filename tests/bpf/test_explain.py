@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
@@ -96,12 +97,13 @@ def test_a_gpl_only_helper(refusal):
 
 @pytest.mark.kernel
 def test_a_log_that_is_longer_than_we_keep(refusal):
-    """The verifier gives up after a million instructions; the log's last 16 MiB tell, and no disk is full."""
+    """The verifier gives up after a million instructions: no disk is full."""
     counting = encode(bpf.ADD64_IMM, 0, immediate=1) + encode(JLT64_IMM, 0, offset=-2, immediate=3_000_000)
     error = refusal(encode(bpf.MOV64_IMM, 0) + counting + EXIT)
     assert error.errno == errno.E2BIG
     assert "million instructions" in error.hint
-    assert error.log.rstrip().splitlines()[-1].startswith("processed 1000001 insns")
+    if tuple(int(part) for part in os.uname().release.split(".")[:2]) >= (6, 4):
+        assert error.log.rstrip().splitlines()[-1].startswith("processed 1000001 insns")
 
 
 def test_the_last_words_count():
