@@ -21,7 +21,7 @@ def load(manager):
     """`load(NAME)`: the id of the program NAME of `tests/objects/NAME.o`."""
 
     def load(name, program="", **options):
-        if name == "xdp_frags" and tuple(int(part) for part in os.uname().release.split(".")[:2]) < (5, 18):
+        if "frags" in name and tuple(int(part) for part in os.uname().release.split(".")[:2]) < (5, 18):
             pytest.skip("kernel 5.18 or newer")
         [loaded] = manager.load_file(
             str(OBJECTS / f"{name}.o"), [ProgramSpec("xdp", program or name)], **options
@@ -137,6 +137,15 @@ def test_a_mixed_chain_runs_where_no_fragments_are_needed(load, attach, run):
     attach(load("xdp_frags"))
     attach(load("xdp_pass"))
     assert run() == 2
+
+
+def test_tail_calls_keep_programs_with_fragments_apart_from_others(manager, hook, load, attach):
+    """The kernel says nothing but "Invalid argument"."""
+    attach(load("frags_tailcall"))
+    attach(load("xdp_frags"))
+    error = refused(manager, hook, VerifierRefused, attach, load("xdp_pass"))
+    assert "the kernel refused the chain of xdp" in str(error)
+    assert 'build xdp_pass with SEC("xdp.frags")' in error.hint
 
 
 def test_counts_survive_every_change_of_the_chain(manager, hook, load, attach, run):

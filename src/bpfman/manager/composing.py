@@ -116,8 +116,26 @@ def _explained(error: VerifierRefused, composition: Composition, place: Place) -
         return VerifierRefused(
             f"{who} uses a GPL-only helper in the chain of {place}", error.errno, error.log, hint
         )
+    if member:
+        what = f"the kernel refused {who} in the chain of {place}"
+        return VerifierRefused(what, error.errno, error.log, error.hint)
     return VerifierRefused(
-        f"the kernel refused {who} in the chain of {place}", error.errno, error.log, error.hint
+        f"the kernel refused the chain of {place}",
+        error.errno,
+        error.log,
+        error.hint or _hint_for_mixed(composition),
+    )
+
+
+def _hint_for_mixed(composition: Composition) -> str:
+    """The verifier is content then, and the kernel refuses without a word: an array of programs to jump to belongs to
+    programs with frags support or to those without."""
+    without = composition.without_frags
+    if not 0 < len(without) < len(composition.blocks):
+        return ""
+    return (
+        "a program with frags support that makes tail calls cannot share a hook with programs without: build "
+        f'{", ".join(without)} with SEC("xdp.frags")'
     )
 
 
