@@ -28,10 +28,19 @@ _HINTS = (
     ("program of this type cannot use helper", "that helper is not for programs of this type"),
     ("calling kernel function", "that kernel function is not for programs of this type"),
     ("unbounded m", "bound the index or length (compare it, or mask it with &) before using it"),
-    ("outside of the allowed memory range", "the access may reach beyond the value: compare the index with its size"),
+    (
+        "outside of the allowed memory range",
+        "the access may reach beyond the value: compare the index with its size",
+    ),
     ("invalid access to map value", "the access may reach beyond the value: compare the index with its size"),
-    ("read from stack", "part of what is passed on the stack is not set: initialise it whole, padding too (= {})"),
-    ("invalid bpf_context access", "programs of this type may not use that field of their context, or not so"),
+    (
+        "read from stack",
+        "part of what is passed on the stack is not set: initialise it whole, padding too (= {})",
+    ),
+    (
+        "invalid bpf_context access",
+        "programs of this type may not use that field of their context, or not so",
+    ),
     ("min value is negative", "make the index or length unsigned, or check that it is not negative"),
     ("!read_ok", "a variable is used before it is set"),
     ("missing btf func_info", "compile with -g, so that the object carries BTF"),
@@ -56,7 +65,8 @@ def refusal(what: str, error: int, log: str) -> KernelRefused:
     if not log.strip():
         return KernelRefused(what, error, _ERRNO_HINTS.get(error, ""))
     hint = hint_for(log)
-    if error == errno.ENOSPC:  # no disk is full: the log outgrew its 16 MiB, of which kernels before 6.4 keep the first
+    if error == errno.ENOSPC:
+        # No disk is full: the log outgrew its 16 MiB, of which kernels before 6.4 keep the first.
         error, hint = errno.E2BIG, hint or _TOO_LARGE
     return VerifierRefused(what, error, log, hint)
 

@@ -160,10 +160,14 @@ def _set_globals(maps: list[int], summary: ObjectSummary, globals: Mapping[str, 
     for name, value in globals.items():
         variable = by_name[name]
         for map_handle in maps:
-            if _map_name(map_handle).endswith(variable.section) and libbpf.call("bpf_map__is_internal", map_handle):
+            if _map_name(map_handle).endswith(variable.section) and libbpf.call(
+                "bpf_map__is_internal", map_handle
+            ):
                 address, size = libbpf.initial_value(map_handle)
                 if variable.offset + len(value) > size:
-                    raise ObjectError(f'global variable "{name}" lies outside of its section {variable.section}')
+                    raise ObjectError(
+                        f'global variable "{name}" lies outside of its section {variable.section}'
+                    )
                 libbpf.write(address + variable.offset, value)
                 break
         else:
@@ -214,7 +218,9 @@ def _loaded_program(
 
 def _unreadable(printed: list[str], error: OSError) -> ObjectError:
     why = printed[-1] if printed else error.strerror
-    return ObjectError(f"libbpf cannot read the object: {why}", "build it with a current clang, for libbpf 1.0")
+    return ObjectError(
+        f"libbpf cannot read the object: {why}", "build it with a current clang, for libbpf 1.0"
+    )
 
 
 # What libbpf prints before it tries in another way.
@@ -226,7 +232,9 @@ def _refused(
 ) -> KernelRefused:
     """Say which program it was: libbpf stops at the first that fails, and tells only by what it prints."""
     verifier_log = log.text()
-    failed = [name for name in chosen if any(f"'{name}'" in line and "failed to load" in line for line in printed)]
+    failed = [
+        name for name in chosen if any(f"'{name}'" in line and "failed to load" in line for line in printed)
+    ]
     what = f"failed to load program {failed[0]}" if failed else "failed to load object"
     said = next((line for line in printed if not line.startswith(_ASIDES)), "")
     if verifier_log or failed or not said:
