@@ -147,9 +147,7 @@ class Manager:
 
     # links
 
-    def attach(
-        self, program_id: int, spec: AttachSpec, *, metadata: Mapping[str, str] | None = None
-    ) -> Link:
+    def attach(self, program_id: int, spec: AttachSpec, *, metadata: Mapping[str, str] | None = None) -> Link:
         """Attach a program.  Raises TypeMismatch for the wrong kind of attachment, and each kind's own errors; nothing
         is left behind then."""
         from bpfman.manager import attaching, lookup
@@ -189,7 +187,9 @@ class Manager:
                     return
                 targets = [work.store.program(link.program_id)]
                 if recursive:
-                    targets += [each for each in work.store.programs() if each.map_owner_id == link.program_id]
+                    targets += [
+                        each for each in work.store.programs() if each.map_owner_id == link.program_id
+                    ]
                 for record in targets:
                     unloading.unload(work, record)
 
@@ -278,7 +278,9 @@ class Manager:
         from bpfman.manager.doctor.doctor import examine
         from bpfman.manager.writing import writing
 
-        with writing(self._kernel, self.layout, self._lock_timeout, self._warn, self._done, settle=False) as work:
+        with writing(
+            self._kernel, self.layout, self._lock_timeout, self._warn, self._done, settle=False
+        ) as work:
             return examine(work)
 
     def repair(self) -> list[Finding]:

@@ -27,7 +27,9 @@ def open_map(
     if which.isdecimal():
         return kernel.open_map(int(which))
     maps = managed()
-    named = [each for each in maps if each.name == which and (program_id is None or program_id in each.programs)]
+    named = [
+        each for each in maps if each.name == which and (program_id is None or program_id in each.programs)
+    ]
     if not named:
         there = ", ".join(sorted({each.name for each in maps})) or "none"
         of = f" of program {program_id}" if program_id is not None else ""
@@ -35,7 +37,9 @@ def open_map(
     # One map may be pinned in several programs' directories.
     if len({each.kernel.id for each in named if each.kernel is not None}) > 1:
         programs = ", ".join(str(program) for each in named for program in each.programs)
-        raise InvalidRequest(f'several programs have a map "{which}": {programs}', "say which one: --program ID")
+        raise InvalidRequest(
+            f'several programs have a map "{which}": {programs}', "say which one: --program ID"
+        )
     found = kernel.open_pinned_map(named[0].pin_path)
     if found is None:
         raise MapNotFound(f"the pin {named[0].pin_path} is gone", "unload the program and load it again")

@@ -83,7 +83,10 @@ class View:
         pinned = record.pin_path is not None and self._kernel.pin_exists(record.pin_path)
         if record.kernel_link_id is None:
             details = record.details
-            seen = isinstance(details, ChainDetails) and self._kernel.program(details.chain_program_id) is not None
+            seen = (
+                isinstance(details, ChainDetails)
+                and self._kernel.program(details.chain_program_id) is not None
+            )
             return Link(record, LinkStatus(None, seen, pinned))
         found = self._kernel.link(record.kernel_link_id)
         return Link(record, LinkStatus(found, found is not None, pinned))
