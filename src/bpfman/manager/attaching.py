@@ -164,7 +164,8 @@ class Attach:
         work, program = self._work, self._program
         interface = work.kernel.interface(spec.interface, spec.netns)
         hook = hook_of("tcx", spec.direction, interface)
-        neighbours = [link for link in work.store.tcx_links(hook) if _is_alive(work, link)]
+        at_hook = work.store.tcx_links(hook)
+        neighbours = [link for link in at_hook if _is_alive(work, link)]
         for each in neighbours:
             if each.program_id == program.program_id:
                 raise AlreadyAttached(
@@ -182,7 +183,10 @@ class Attach:
             return work.kernel.attach_tcx(fd, interface.ifindex, spec.direction, spec.netns, anchor)
 
         pin = work.layout.tcx_pin(hook, program.program_id)
-        return self._own_link(details, lambda: pin, attach, f"tcx {interface} {spec.direction}, {where}")
+        # The new link takes the pin of one that somebody detached, or that hung in a namespace that is gone.
+        replaced = [link.id for link in at_hook if link.program_id == program.program_id]
+        where = f"tcx {interface} {spec.direction}, {where}"
+        return self._own_link(details, lambda: pin, attach, where, replaced)
 
     def _attach_tracepoint(self, spec: TracepointAttach) -> tuple[Step, ...]:
         work = self._work
@@ -196,7 +200,12 @@ class Attach:
         return self._own_link(details, lambda: work.layout.link_pin(self.link_id), attach, what)
 
     def _own_link(
-        self, details: LinkDetails, pin: Callable[[], str], attach: Callable[[int], Link], where: str
+        self,
+        details: LinkDetails,
+        pin: Callable[[], str],
+        attach: Callable[[int], Link],
+        where: str,
+        replaced: Sequence[int] = (),
     ) -> tuple[Step, ...]:
         work, program = self._work, self._program
         kernel_link_id = 0
@@ -221,6 +230,8 @@ class Attach:
         def finish() -> None:
             with work.store.writing(work.lock) as tx:
                 tx.finish_link(self.link_id, kernel_link_id)
+                for link_id in replaced:
+                    tx.remove_link(link_id)
 
         name = f"program {program.program_id} ({program.name})"
         return (

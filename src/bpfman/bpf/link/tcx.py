@@ -33,7 +33,7 @@ def create(program_fd: int, ifindex: int, direction: str, netns: str, anchor: An
         try:
             return Link(bpf.link_create(program_fd, ifindex, _ATTACH[direction], flags=flags, relative=relative))
         except OSError as error:
-            if error.errno == errno.EINVAL and not supported():
+            if error.errno == errno.EINVAL and not supported(program_fd):
                 raise Unsupported(
                     "this kernel has no TCX, which came with Linux 6.6",
                     "load the program as tc: `--programs tc:NAME`, then `link attach tc`",
@@ -41,10 +41,11 @@ def create(program_fd: int, ifindex: int, direction: str, netns: str, anchor: An
             raise KernelRefused(f"attach to tcx {direction} of interface {ifindex}", error.errno or 0) from error
 
 
-def supported() -> bool:
-    """Whether the kernel knows the attach type: it looks at that before it looks for the interface (ENODEV)."""
+def supported(program_fd: int) -> bool:
+    """Whether the kernel knows the attach type, asked with a program of type sched_cls and no interface: one that does
+    looks for the interface (ENODEV), one that does not refuses the attach type (EINVAL)."""
     try:
-        bpf.link_create(0, 0, ATTACH_TCX_INGRESS)
+        bpf.link_create(program_fd, 0, ATTACH_TCX_INGRESS)
     except OSError as error:
-        return error.errno != errno.EINVAL
+        return error.errno == errno.ENODEV
     return True
