@@ -5,11 +5,11 @@
 # The commands below a group.
 _bpfman_commands() {
     case "$1" in
-    "") echo "program link chain map version" ;;
+    "") echo "program link chain map doctor version" ;;
     "program") echo "load unload get list" ;;
     "program load") echo "file" ;;
     "link") echo "attach detach get list" ;;
-    "link attach") echo "xdp tc tcx tracepoint" ;;
+    "link attach") echo "xdp tc tcx tracepoint kprobe uprobe fentry fexit lsm" ;;
     "chain") echo "list get account" ;;
     "chain account") echo "on off show" ;;
     "map") echo "list dump get set delete watch" ;;
@@ -19,6 +19,7 @@ _bpfman_commands() {
 # The flags of a command.
 _bpfman_flags() {
     case "$1" in
+    "doctor") echo "--repair --output" ;;
     "program unload") echo "--ignore-missing --dry-run" ;;
     "program get") echo "--output" ;;
     "program list") echo "--quiet --attached --unattached --type --program-type --application --metadata-selector --selector --all --output" ;;
@@ -30,6 +31,11 @@ _bpfman_flags() {
     "link attach tc") echo "--priority --proceed-on --netns --metadata --dry-run --output" ;;
     "link attach tcx") echo "--priority --netns --metadata --dry-run --output" ;;
     "link attach tracepoint") echo "--metadata --dry-run --output" ;;
+    "link attach kprobe") echo "--offset --metadata --dry-run --output" ;;
+    "link attach uprobe") echo "--fn-name --offset --pid --container-pid --metadata --dry-run --output" ;;
+    "link attach fentry") echo "--metadata --dry-run --output" ;;
+    "link attach fexit") echo "--metadata --dry-run --output" ;;
+    "link attach lsm") echo "--metadata --dry-run --output" ;;
     "chain list") echo "--output" ;;
     "chain get") echo "--netns --output" ;;
     "chain account on") echo "--netns --dry-run" ;;
@@ -48,6 +54,8 @@ _bpfman_flags() {
 # What a flag's value is; nothing for a flag without one.
 _bpfman_flag_value() {
     case "$1 $2" in
+    "doctor --output") echo "words:text json" ;;
+    "doctor -o") echo "words:text json" ;;
     "program get --output") echo "words:text json" ;;
     "program get -o") echo "words:text json" ;;
     "program list --type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm" ;;
@@ -112,6 +120,32 @@ _bpfman_flag_value() {
     "link attach tracepoint -m") echo "any" ;;
     "link attach tracepoint --output") echo "words:text json" ;;
     "link attach tracepoint -o") echo "words:text json" ;;
+    "link attach kprobe --offset") echo "any" ;;
+    "link attach kprobe --metadata") echo "any" ;;
+    "link attach kprobe -m") echo "any" ;;
+    "link attach kprobe --output") echo "words:text json" ;;
+    "link attach kprobe -o") echo "words:text json" ;;
+    "link attach uprobe --fn-name") echo "any" ;;
+    "link attach uprobe -f") echo "any" ;;
+    "link attach uprobe --offset") echo "any" ;;
+    "link attach uprobe --pid") echo "any" ;;
+    "link attach uprobe --container-pid") echo "any" ;;
+    "link attach uprobe --metadata") echo "any" ;;
+    "link attach uprobe -m") echo "any" ;;
+    "link attach uprobe --output") echo "words:text json" ;;
+    "link attach uprobe -o") echo "words:text json" ;;
+    "link attach fentry --metadata") echo "any" ;;
+    "link attach fentry -m") echo "any" ;;
+    "link attach fentry --output") echo "words:text json" ;;
+    "link attach fentry -o") echo "words:text json" ;;
+    "link attach fexit --metadata") echo "any" ;;
+    "link attach fexit -m") echo "any" ;;
+    "link attach fexit --output") echo "words:text json" ;;
+    "link attach fexit -o") echo "words:text json" ;;
+    "link attach lsm --metadata") echo "any" ;;
+    "link attach lsm -m") echo "any" ;;
+    "link attach lsm --output") echo "words:text json" ;;
+    "link attach lsm -o") echo "words:text json" ;;
     "chain list --output") echo "words:text json" ;;
     "chain list -o") echo "words:text json" ;;
     "chain get --netns") echo "file" ;;
@@ -174,6 +208,13 @@ _bpfman_argument() {
     "link attach tcx 3") echo "words:ingress egress" ;;
     "link attach tracepoint 1") echo "program-ids" ;;
     "link attach tracepoint 2") echo "tracepoints" ;;
+    "link attach kprobe 1") echo "program-ids" ;;
+    "link attach kprobe 2") echo "any" ;;
+    "link attach uprobe 1") echo "program-ids" ;;
+    "link attach uprobe 2") echo "file" ;;
+    "link attach fentry 1") echo "program-ids" ;;
+    "link attach fexit 1") echo "program-ids" ;;
+    "link attach lsm 1") echo "program-ids" ;;
     "chain get 1") echo "words:xdp tc" ;;
     "chain get 2") echo "interfaces" ;;
     "chain get 3") echo "words:ingress egress" ;;

@@ -8,7 +8,7 @@ function __bpfman_words
         if test $skip = yes
             set skip no
         else if string match -q -- '-*' $word
-            contains -- $word --application --config --global --image-cache-dir --interval --kind --lock-timeout --log --map-owner-id --metadata --metadata-selector --mode --netns --output --priority --proceed-on --program --program-id --program-type --programs --runtime-dir --selector --type -a -g -i -l -m -n -o -p; and set skip yes
+            contains -- $word --application --config --container-pid --fn-name --global --image-cache-dir --interval --kind --lock-timeout --log --map-owner-id --metadata --metadata-selector --mode --netns --offset --output --pid --priority --proceed-on --program --program-id --program-type --programs --runtime-dir --selector --type -a -f -g -i -l -m -n -o -p; and set skip yes
         else
             echo $word
         end
@@ -37,6 +37,7 @@ complete -c bpfman -n '__bpfman_at -l 0' -a program -d 'Load, show and remove pr
 complete -c bpfman -n '__bpfman_at -l 0' -a link -d 'Attach programs, show and detach links.'
 complete -c bpfman -n '__bpfman_at -l 0' -a chain -d 'Show who shares an XDP or TC hook, and count verdicts.'
 complete -c bpfman -n '__bpfman_at -l 0' -a map -d 'Read and change the maps of programs.'
+complete -c bpfman -n '__bpfman_at -l 0' -a doctor -d 'Tell where records, pins and the kernel disagree.'
 complete -c bpfman -n '__bpfman_at -l 0' -a version -d 'Show which bpfman this is.'
 complete -c bpfman -n '__bpfman_at -l 0 program' -a load -d 'Load programs into the kernel.'
 complete -c bpfman -n '__bpfman_at -l 0 program' -a unload -d 'Remove programs and their links.'
@@ -51,6 +52,11 @@ complete -c bpfman -n '__bpfman_at -l 0 link attach' -a xdp -d 'Attach to an int
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a tc -d 'Attach to an interface\'s TC hook.'
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a tcx -d 'Attach to an interface\'s TCX hook.'
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a tracepoint -d 'Attach to a tracepoint.'
+complete -c bpfman -n '__bpfman_at -l 0 link attach' -a kprobe -d 'Attach to a function of the kernel.'
+complete -c bpfman -n '__bpfman_at -l 0 link attach' -a uprobe -d 'Attach to a place in a program or library.'
+complete -c bpfman -n '__bpfman_at -l 0 link attach' -a fentry -d 'Attach to the entry of a kernel function.'
+complete -c bpfman -n '__bpfman_at -l 0 link attach' -a fexit -d 'Attach to the return of a kernel function.'
+complete -c bpfman -n '__bpfman_at -l 0 link attach' -a lsm -d 'Attach to a hook of the security modules.'
 complete -c bpfman -n '__bpfman_at -l 0 chain' -a list -d 'List chains.'
 complete -c bpfman -n '__bpfman_at -l 0 chain' -a get -d 'Show one chain with its members.'
 complete -c bpfman -n '__bpfman_at -l 0 chain' -a account -d 'Count each member\'s runs and verdicts.'
@@ -63,6 +69,8 @@ complete -c bpfman -n '__bpfman_at -l 0 map' -a get -d 'Print the value of one k
 complete -c bpfman -n '__bpfman_at -l 0 map' -a set -d 'Set the value of one key.'
 complete -c bpfman -n '__bpfman_at -l 0 map' -a delete -d 'Remove one key.'
 complete -c bpfman -n '__bpfman_at -l 0 map' -a watch -d 'Print changes of a map as they happen.'
+complete -c bpfman -n '__bpfman_at doctor' -l repair -d 'Put right what is found'
+complete -c bpfman -n '__bpfman_at doctor' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at program unload' -l ignore-missing -d 'Succeed for ids that do not exist'
 complete -c bpfman -n '__bpfman_at program unload' -l dry-run -d 'Print what would be done, and change nothing'
 complete -c bpfman -n '__bpfman_at -m 0 program unload' -a '(bpfman program list -q 2>/dev/null)'
@@ -129,6 +137,32 @@ complete -c bpfman -n '__bpfman_at link attach tracepoint' -l dry-run -d 'Print 
 complete -c bpfman -n '__bpfman_at link attach tracepoint' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at -m 0 -l 0 link attach tracepoint' -a '(bpfman program list -q 2>/dev/null)'
 complete -c bpfman -n '__bpfman_at -m 1 -l 1 link attach tracepoint' -a '(__bpfman_tracepoints)'
+complete -c bpfman -n '__bpfman_at link attach kprobe' -l offset -x -d 'How many bytes into it'
+complete -c bpfman -n '__bpfman_at link attach kprobe' -l metadata -s m -x -d 'Metadata to store with it'
+complete -c bpfman -n '__bpfman_at link attach kprobe' -l dry-run -d 'Print what would be done, and change nothing'
+complete -c bpfman -n '__bpfman_at link attach kprobe' -l output -s o -x -a 'text json' -d 'How to print the result'
+complete -c bpfman -n '__bpfman_at -m 0 -l 0 link attach kprobe' -a '(bpfman program list -q 2>/dev/null)'
+complete -c bpfman -n '__bpfman_at link attach uprobe' -l fn-name -s f -x -d 'The symbol to start from'
+complete -c bpfman -n '__bpfman_at link attach uprobe' -l offset -x -d 'How many bytes into it'
+complete -c bpfman -n '__bpfman_at link attach uprobe' -l pid -x -d 'Only in this process, by its number on the host'
+complete -c bpfman -n '__bpfman_at link attach uprobe' -l container-pid -x -d 'Look TARGET up where this process sees it'
+complete -c bpfman -n '__bpfman_at link attach uprobe' -l metadata -s m -x -d 'Metadata to store with it'
+complete -c bpfman -n '__bpfman_at link attach uprobe' -l dry-run -d 'Print what would be done, and change nothing'
+complete -c bpfman -n '__bpfman_at link attach uprobe' -l output -s o -x -a 'text json' -d 'How to print the result'
+complete -c bpfman -n '__bpfman_at -m 0 -l 0 link attach uprobe' -a '(bpfman program list -q 2>/dev/null)'
+complete -c bpfman -n '__bpfman_at -m 1 -l 1 link attach uprobe' -F
+complete -c bpfman -n '__bpfman_at link attach fentry' -l metadata -s m -x -d 'Metadata to store with it'
+complete -c bpfman -n '__bpfman_at link attach fentry' -l dry-run -d 'Print what would be done, and change nothing'
+complete -c bpfman -n '__bpfman_at link attach fentry' -l output -s o -x -a 'text json' -d 'How to print the result'
+complete -c bpfman -n '__bpfman_at -m 0 -l 0 link attach fentry' -a '(bpfman program list -q 2>/dev/null)'
+complete -c bpfman -n '__bpfman_at link attach fexit' -l metadata -s m -x -d 'Metadata to store with it'
+complete -c bpfman -n '__bpfman_at link attach fexit' -l dry-run -d 'Print what would be done, and change nothing'
+complete -c bpfman -n '__bpfman_at link attach fexit' -l output -s o -x -a 'text json' -d 'How to print the result'
+complete -c bpfman -n '__bpfman_at -m 0 -l 0 link attach fexit' -a '(bpfman program list -q 2>/dev/null)'
+complete -c bpfman -n '__bpfman_at link attach lsm' -l metadata -s m -x -d 'Metadata to store with it'
+complete -c bpfman -n '__bpfman_at link attach lsm' -l dry-run -d 'Print what would be done, and change nothing'
+complete -c bpfman -n '__bpfman_at link attach lsm' -l output -s o -x -a 'text json' -d 'How to print the result'
+complete -c bpfman -n '__bpfman_at -m 0 -l 0 link attach lsm' -a '(bpfman program list -q 2>/dev/null)'
 complete -c bpfman -n '__bpfman_at chain list' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at chain get' -l netns -s n -rF -d 'The network namespace that the interface is in, such as /var/run/netns/blue'
 complete -c bpfman -n '__bpfman_at chain get' -l output -s o -x -a 'text json' -d 'How to print the result'

@@ -7,8 +7,10 @@ from bpfman.cli.command import Command, Flag
 from bpfman.cli.flags import DRY_RUN, NETNS, OUTPUT
 from bpfman.cli.legacy.load import METADATA
 from bpfman.cli.link.attach import PRIORITY, PROGRAM, attach, mask_of, tracepoint
+from bpfman.cli.values import number
 from bpfman.model.hook import DIRECTIONS
-from bpfman.model.link import ChainAttach, TcxAttach, TracepointAttach
+from bpfman.model.link import ChainAttach, TcxAttach
+from bpfman.model.targets import FentryAttach, FexitAttach, KprobeAttach, TracepointAttach, UprobeAttach
 from bpfman.model.verdicts import TC as TC_VERDICTS
 from bpfman.model.verdicts import XDP as XDP_VERDICTS
 
@@ -61,6 +63,14 @@ def _tracepoint(args: Arguments) -> AttachSpec:
     return TracepointAttach(*args.tracepoint)
 
 
+def _kprobe(args: Arguments) -> AttachSpec:
+    return KprobeAttach(args.fn_name, args.offset)
+
+
+def _uprobe(args: Arguments) -> AttachSpec:
+    return UprobeAttach(args.target, args.fn_name, args.offset, args.pid, container_pid=args.container_pid)
+
+
 _IFACE = Flag("iface", "i", "INTERFACE", "The network interface.", required=True, complete="interfaces")
 _DIRECTION = Flag("direction", "d", "DIRECTION", "ingress or egress.", choices=DIRECTIONS, required=True)
 _COMMON = (METADATA, DRY_RUN, OUTPUT)
@@ -103,4 +113,63 @@ TRACEPOINT = Command(
     ],
     description="The older form of bpfman link attach tracepoint.",
     examples=[("Attach program 440", "bpfman attach 440 tracepoint --tracepoint sched/sched_switch")],
+)
+
+# Here -o is the offset, so the output has its long name only.
+_OUTPUT = Flag(
+    "output", metavar=OUTPUT.metavar, about=OUTPUT.about, choices=OUTPUT.choices, default=OUTPUT.default
+)
+_OFFSET = Flag("offset", "o", "N", "How many bytes into it (default 0).", parse=number, default=0)
+
+KPROBE = Command(
+    _runner(_kprobe),
+    arguments=[PROGRAM],
+    flags=[
+        Flag("fn-name", "f", "FUNCTION", "The kernel's function.", required=True),
+        _OFFSET,
+        METADATA,
+        DRY_RUN,
+        _OUTPUT,
+    ],
+    description="The older form of bpfman link attach kprobe.",
+    examples=[("Attach program 440", "bpfman attach 440 kprobe -f try_to_wake_up")],
+)
+UPROBE = Command(
+    _runner(_uprobe),
+    arguments=[PROGRAM],
+    flags=[
+        Flag("fn-name", "f", "SYMBOL", "The symbol to start from.", default=""),
+        _OFFSET,
+        Flag(
+            "target",
+            "t",
+            "TARGET",
+            "An absolute path, or the name of a library.",
+            required=True,
+            complete="file",
+        ),
+        Flag("pid", "p", "PID", "Only in this process (default: all).", parse=number, default=0),
+        Flag(
+            "container-pid", "c", "PID", "Look TARGET up where this process sees it.", parse=number, default=0
+        ),
+        METADATA,
+        DRY_RUN,
+        _OUTPUT,
+    ],
+    description="The older form of bpfman link attach uprobe.",
+    examples=[("Attach program 440", 'bpfman attach 440 uprobe -t "libc" -f "malloc"')],
+)
+FENTRY = Command(
+    _runner(lambda _: FentryAttach()),
+    arguments=[PROGRAM],
+    flags=_COMMON,
+    description="The older form of bpfman link attach fentry.",
+    examples=[("Attach program 440", "bpfman attach 440 fentry")],
+)
+FEXIT = Command(
+    _runner(lambda _: FexitAttach()),
+    arguments=[PROGRAM],
+    flags=_COMMON,
+    description="The older form of bpfman link attach fexit.",
+    examples=[("Attach program 440", "bpfman attach 440 fexit")],
 )

@@ -51,7 +51,7 @@ def details_json(kind: str, details: LinkDetails) -> dict[str, object]:
         return _chain_json(kind, details)
     if isinstance(details, TcxDetails):
         return _tcx_json(details)
-    return {"group": details.group, "name": details.name}
+    return details._asdict()
 
 
 def _chain_json(kind: str, details: ChainDetails) -> dict[str, object]:

@@ -87,7 +87,7 @@ def _links(links: Sequence[Link]) -> Tree | str:
 def _link(link: Link) -> Tree:
     return Tree(
         {
-            "Attach": attachment_summary(link.record.details),
+            "Attach": attachment_summary(link.record),
             "Kind": link.record.kind,
             "Pin": _path(link.record.pin_path, link.status.pin_present),
         }
