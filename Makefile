@@ -5,7 +5,7 @@ PYTHON_ENV := .venv/bin/python
 # Where ip, tc and bpftool are; `su` without `-` leaves it out.
 export PATH := $(PATH):/usr/sbin:/sbin
 .DEFAULT_GOAL := help
-.PHONY: help venv system test demo bench lint format objects generated clean
+.PHONY: help venv system system-tests test demo bench lint format objects generated clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,11 @@ venv: .venv/installed ## the virtual environment .venv, bpfman itself in editabl
 system:
 	@tools/setup.sh system
 
-test: system .venv/installed ## every test; those of the kernel need root (ARGS='-k name' narrows)
+system-tests:
+	@tools/setup.sh system tests
+	@tools/setup.sh go
+
+test: system-tests .venv/installed ## every test; those of the kernel need root (ARGS='-k name' narrows)
 	$(PYTHON_ENV) -m pytest $(ARGS)
 
 demo: system .venv/installed ## see bpfman at work between two network namespaces (root)

@@ -3,8 +3,10 @@
 #
 # Puts on this machine what `make` needs and nothing else.  Called by the Makefile and by .ci/run:
 #
-#   tools/setup.sh system            what running and testing needs (libbpf, ip, ping, bpftool, tcpdump)
+#   tools/setup.sh system            what running needs (libbpf, ip, ping, bpftool, tcpdump)
+#   tools/setup.sh system tests      that, and what tests run against (registries, skopeo, openssl)
 #   tools/setup.sh system compiler   that, and what re-making BPF objects needs (clang, llvm, headers)
+#   tools/setup.sh go                programs in Go that tests run against, where there is Go
 #   tools/setup.sh venv              the virtual environment .venv, with bpfman itself in editable form
 #
 # A thing is looked for before anything is installed, so that a second run costs milliseconds and needs no
@@ -18,7 +20,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 has_command() { command -v "$1" >/dev/null 2>&1; }
-has_library() { ldconfig -p | grep -qF "$1"; }
+has_library() { [[ "$(ldconfig -p)" == *"$1"* ]]; } # not by a pipe: grep -q ends it before ldconfig is done
 has_header() { [ -e "/usr/include/$1" ]; }
 has_venv() { python_for_venv >/dev/null && "$(python_for_venv)" -c 'import ensurepip, venv' 2>/dev/null; }
 
@@ -45,6 +47,12 @@ missing_for_running() {
     has_venv || echo python3-venv
 }
 
+missing_for_testing() {
+    has_command docker-registry || echo docker-registry
+    has_command skopeo || echo skopeo
+    has_command openssl || echo openssl
+}
+
 missing_for_compiling() {
     has_command clang || echo clang
     has_command llvm-strip || echo llvm
@@ -55,7 +63,10 @@ missing_for_compiling() {
 
 system() {
     local packages
-    packages=$(missing_for_running; if [ "${1:-}" = compiler ]; then missing_for_compiling; fi)
+    packages=$(
+        missing_for_running
+        case "${1:-}" in tests) missing_for_testing ;; compiler) missing_for_compiling ;; esac
+    )
     packages=$(sort -u <<<"$packages" | xargs)
     [ -n "$packages" ] || return 0
     has_command apt-get || die "missing, to be installed by hand (Debian's names): $packages"
@@ -64,6 +75,15 @@ system() {
     apt-get update -qq
     # shellcheck disable=SC2086 # one word a package is meant
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+}
+
+# A second registry to test against: one Go module, built once.
+go_tools() {
+    local module=github.com/google/go-containerregistry/cmd/registry@v0.22.1
+    [ ! -x build/go/registry ] || return 0
+    has_command go || { say "no Go here: what is tested against ${module%@*} is skipped"; return 0; }
+    say "building $module"
+    GOBIN="$PWD/build/go" go install "$module"
 }
 
 venv() {
@@ -81,6 +101,7 @@ venv() {
 
 case "${1:-}" in
 system) system "${2:-}" ;;
+go) go_tools ;;
 venv) venv ;;
-*) die "usage: tools/setup.sh system [compiler] | venv" ;;
+*) die "usage: tools/setup.sh system [tests|compiler] | go | venv" ;;
 esac
