@@ -15,7 +15,6 @@ from bpfman.errors import ForeignProgram, InvalidRequest, TypeMismatch
 from bpfman.model.hook import DIRECTIONS
 from bpfman.testing.network import ping
 from tests.manager.hooks import (
-    OBJECTS,
     Hooked,
     Trails,
     counted,
@@ -37,13 +36,13 @@ def hooked(request, veth) -> Hooked:
 
 
 def add_foreign(
-    hooked: Hooked, priority: int, *handle: str, protocol: str = "all", program: tuple[str, str] | None = None
+    manager, hooked: Hooked, priority: int, *handle: str, protocol: str = "all", verdict: str = "pipe"
 ) -> None:
-    """A filter of somebody else's, that lets everything pass, or runs what is pinned somewhere."""
-    runs = program or ("object-file", f"{OBJECTS}/tc_counter.o")
+    """A filter of somebody else's.  Its program comes from a pin, as `tc` would make folders in our bpffs."""
+    pin = manager.program(hooked.load(manager, verdict)).record.pin_path
     run_tc(
         hooked.end, "filter", "add", "dev", hooked.end.interface, hooked.direction, "prio", str(priority), *handle,
-        "protocol", protocol, "bpf", "direct-action", *runs, *(() if program else ("section", "tc")),
+        "protocol", protocol, "bpf", "direct-action", "object-pinned", pin,
     )  # fmt: skip
 
 
@@ -151,7 +150,7 @@ class TestClsact:
     def test_that_others_use_by_now_stays(self, manager, hooked, direction):
         link = hooked.attach(manager, hooked.load(manager, "pipe"), 10)
         other = Hooked(f"tc-{direction}", hooked.end)
-        add_foreign(other, 7)
+        add_foreign(manager, other, 7)
 
         manager.detach([link])
 
@@ -161,9 +160,9 @@ class TestClsact:
     def test_is_as_it_was_when_the_attachment_fails(self, manager, hooked):
         """Somebody's filter of another protocol is at our priority: the kernel takes one protocol a priority."""
         program = hooked.load(manager, "pipe")
-        there = files_below(manager.layout)
         run_tc(hooked.end, "qdisc", "add", "dev", hooked.end.interface, "clsact")
-        add_foreign(hooked, 50, protocol="ip")
+        add_foreign(manager, hooked, 50, protocol="ip")
+        there = files_below(manager.layout)
 
         with pytest.raises(ForeignProgram, match="bpf filter of somebody else at priority 50") as refused:
             hooked.attach(manager, program, 10)
@@ -178,8 +177,8 @@ class TestOthers:
     @pytest.mark.parametrize("priority", [1, 50, 60])
     def test_filters_survive_all_that_happens_to_the_chain(self, manager, hooked, priority):
         run_tc(hooked.end, "qdisc", "add", "dev", hooked.end.interface, "clsact")
-        add_foreign(hooked, priority)
-        add_foreign(hooked, priority)
+        add_foreign(manager, hooked, priority)
+        add_foreign(manager, hooked, priority)
         before = foreign(hooked)
         assert len(before) == 2
 
@@ -194,7 +193,7 @@ class TestOthers:
     def test_filters_that_come_later_at_our_priority_survive_too(self, manager, hooked):
         program = hooked.load(manager, "pipe")
         links = [hooked.attach(manager, program, 10)]
-        add_foreign(hooked, 50)
+        add_foreign(manager, hooked, 50)
         before = foreign(hooked)
 
         links.append(hooked.attach(manager, program, 20))
@@ -206,7 +205,7 @@ class TestOthers:
         trails = Trails(manager, hooked)
         links = [hooked.attach(manager, trails.program(number), 10) for number in (1, 2)]
         run_tc(hooked.end, "filter", "del", "dev", hooked.end.interface, hooked.direction)
-        add_foreign(hooked, 50, "handle", "0x1")
+        add_foreign(manager, hooked, 50, "handle", "0x1")
         before = foreign(hooked)
 
         manager.detach(links[:1])
@@ -281,8 +280,7 @@ class TestVerdicts:
         no_arp(veth)
         hooked = on("tc-ingress", veth)
         hooked.attach(manager, hooked.load(manager, "unspec"), 10)
-        shot = manager.program(hooked.load(manager, "shot")).record.pin_path
-        add_foreign(hooked, 60, program=("object-pinned", shot))
+        add_foreign(manager, hooked, 60, verdict="shot")
         assert ping(veth.b.namespace, veth.a.address, timeout=0.2) == 0
 
         hooked.attach(manager, hooked.load(manager, "ok"), 5)

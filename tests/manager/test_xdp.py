@@ -199,10 +199,10 @@ class TestFragments:
 
 class TestOthers:
     @pytest.fixture
-    def foreign(self, hooked):
+    def foreign(self, manager, hooked):
         """The id of a program that somebody attached with `ip`."""
-        path = f"{OBJECTS}/xdp_pass.o"
-        hooked.end.namespace.ip("link", "set", "dev", hooked.end.interface, "xdp", "obj", path, "sec", "xdp")
+        pin = manager.program(load(manager, "xdp_pass", "xdp", "xdp_pass")).record.pin_path
+        hooked.end.namespace.ip("link", "set", "dev", hooked.end.interface, "xdp", "pinned", pin)
         running = hooked.running()
         assert running is not None
         return running

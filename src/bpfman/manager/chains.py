@@ -198,7 +198,10 @@ class Change:
 
 
 def without_lost(work: Work, place: Place, members: Sequence[Member]) -> tuple[list[Member], list[int]]:
-    """The members that can run, and the links of those that cannot: their programs and maps were removed from the
-    kernel, and there is nothing left to compose a chain of.  As long as the hook runs, its chain holds the maps."""
-    lost = [m for m in members if place.running is None and composing.is_lost(work, m)]
-    return [m for m in members if m not in lost], [m.link_id for m in lost]
+    """The members that can run, and the links of those that cannot: the kernel has neither their programs any more nor
+    a chain that holds their maps.  While the hook runs one, copies of programs that were removed run on in it."""
+    if place.running is not None:
+        return list(members), []
+    alive = {m.program_id for m in members if work.is_alive(work.store.program(m.program_id))}
+    lost = [m.link_id for m in members if m.program_id not in alive]
+    return [m for m in members if m.program_id in alive], lost

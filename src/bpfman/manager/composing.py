@@ -50,14 +50,6 @@ def load(
         raise _explained(error, composition, place) from error
 
 
-def is_lost(work: Work, member: Member) -> bool:
-    """Whether the kernel has neither the member's program nor all of its maps any more."""
-    if work.is_alive(work.store.program(member.program_id)):
-        return False
-    maps = {reference.map_id for reference in work.store.program_code(member.program_id).maps}
-    return any(work.kernel.map(map_id) is None for map_id in maps)
-
-
 def _part(work: Work, member: Member) -> Part:
     from bpfman.chain.compose import Part
 

@@ -50,6 +50,11 @@ class Place:
         return not self._there
 
     @property
+    def moved(self) -> bool:
+        """Whether our program runs on, but where the interface was it is no more."""
+        return False
+
+    @property
     def netns(self) -> str:
         """How to enter the namespace now."""
         assert self._netns is not None
@@ -102,8 +107,13 @@ class XdpPlace(Place):
 
     @property
     def gone(self) -> bool:
-        """A link goes along when its interface moves to another namespace, and can be switched from here."""
-        return self.running is None and super().gone
+        """Not while the link runs: it goes along when its interface moves to another namespace, and can be switched
+        from here.  A namespace that is gone takes its links with it, a moment later."""
+        return self.namespace_gone or (self.running is None and super().gone)
+
+    @property
+    def moved(self) -> bool:
+        return self.running is not None and not self._there
 
     def describe_switch(self) -> str:
         if self.running is None:

@@ -37,6 +37,9 @@ def examine(work: Work) -> Iterator[Finding]:
         elif place.running is None:
             what = f"the hook does not run it: {place.in_its_place()}"
             yield Finding(subject, what, "attach it again", partial(_rebuild, work, chain.hook))
+        elif place.moved:
+            what = "its interface moved to another network namespace, and runs it there"
+            yield Finding(subject, what, "detach its members, and attach them where the interface is now")
         elif place.running != chain.program_id:
             what = f"the hook runs program {place.running}, recorded is {chain.program_id}"
             yield Finding(subject, what, "compose it from its records", partial(_rebuild, work, chain.hook))
