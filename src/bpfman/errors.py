@@ -8,7 +8,8 @@
     ├── NotFound                 something named does not exist
     │   ├── ProgramNotFound  LinkNotFound  ChainNotFound  MapNotFound  MapOwnerNotFound
     │   ├── InterfaceNotFound  NamespaceNotFound
-    │   └── TracepointNotFound
+    │   ├── TracepointNotFound  SymbolNotFound
+    │   └── TargetNotFound  ProcessNotFound
     ├── Conflict                 something else is in the way
     │   ├── AlreadyAttached      this program, twice at one TCX hook
     │   ├── ForeignProgram       somebody else's program or qdisc holds the hook
@@ -105,6 +106,18 @@ class NamespaceNotFound(NotFound):
 
 class TracepointNotFound(NotFound):
     """No such tracepoint; the message names near ones."""
+
+
+class SymbolNotFound(NotFound):
+    """No such function or hook in the kernel, or symbol in a file; the message names near ones."""
+
+
+class TargetNotFound(NotFound):
+    """No such program, library, cgroup or other thing to attach to; near ones are named where there are."""
+
+
+class ProcessNotFound(NotFound):
+    """No process of that number, or none that can be watched from here."""
 
 
 class Conflict(BpfmanError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from bpfman.model.chain import ChainRecord
 from bpfman.model.hook import Interface, hook_of
-from bpfman.model.link import ChainDetails, LinkRecord, TcxDetails, TracepointDetails
+from bpfman.model.link import ChainDetails, LinkRecord, TcxDetails
 from bpfman.model.program import ImageSource, ProgramRecord
+from bpfman.model.targets import TracepointAttach
 
 VETH = Interface("veth7", 7, "/var/run/netns/blue", 4026531840)
 XDP_HOOK = hook_of("xdp", "", VETH)
@@ -71,7 +72,7 @@ def tcx_link(link_id: int, priority: int, program_id: int = 1, position: int = 0
 
 
 def tracepoint_link(link_id: int, program_id: int = 1, **changes) -> LinkRecord:
-    details = TracepointDetails("syscalls", "sys_enter_openat")
+    details = TracepointAttach("syscalls", "sys_enter_openat")
     return link(link_id, program_id, "tracepoint", details)._replace(**changes)
 
 

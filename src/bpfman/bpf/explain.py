@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 
+from bpfman.bpf import refusals
 from bpfman.errors import KernelRefused, VerifierRefused
 
 _TOO_LARGE = "the verifier gave up after a million instructions: split the program"
@@ -50,9 +51,6 @@ _HINTS = (
 
 _ENOTSUPP = 524  # the kernel's own number (include/linux/errno.h), which is not ENOTSUP
 _ERRNO_HINTS = {
-    errno.EPERM: "bpf(2) is not permitted: run as root (CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON), outside of a "
-    "container that filters it; a locked-down kernel refuses some kinds (see /sys/kernel/security/lockdown)",
-    errno.EACCES: "bpf(2) is not permitted: run as root",
     errno.EINVAL: "this kernel does not know the program's type, or something the program uses",
     errno.E2BIG: "the program has more instructions than this kernel allows",
     errno.ENOMEM: "the machine is out of memory, or the memlock limit is too low (ulimit -l)",
@@ -63,7 +61,7 @@ _ERRNO_HINTS = {
 def refusal(what: str, error: int, log: str) -> KernelRefused:
     """The error for a program (or type information) that the kernel did not take."""
     if not log.strip():
-        return KernelRefused(what, error, _ERRNO_HINTS.get(error, ""))
+        return KernelRefused(what, error, _ERRNO_HINTS.get(error) or refusals.hint(error))
     hint = hint_for(log)
     if error == errno.ENOSPC:
         # No disk is full: the log outgrew its 16 MiB, of which kernels before 6.4 keep the first.

@@ -12,6 +12,7 @@ from bpfman.bpf import info, pin
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, Protocol
 
     from bpfman.bpf.link.link import Link
     from bpfman.bpf.link.tcx import Anchor
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from bpfman.bpf.program import Bytecode, Program
     from bpfman.model.hook import Interface
     from bpfman.model.kernel import KernelLink, KernelMap, KernelProgram
+    from bpfman.model.kinds import Kind
     from bpfman.model.program import ProgramSpec
+    from bpfman.model.targets import Target
+
+    class _Attachable(Protocol):
+        """What a file in `link/` has for kinds with links of their own."""
+
+        def check(self, kind: Kind, target: Target) -> None: ...
+        def create(self, kind: Kind, program_fd: int, target: Target) -> Link: ...
 
 
 class Kernel:
@@ -167,7 +176,25 @@ class Kernel:
 
         return network.xdp_mode(ifindex, netns)
 
+    def xdp_program(self, ifindex: int, netns: str) -> int | None:
+        """The id of the XDP program that an interface runs, whoever attached it."""
+        from bpfman.bpf import network
+
+        return network.xdp_program(ifindex, netns)
+
+    def interface_name(self, ifindex: int, netns: str) -> str:
+        """What the interface is called now; empty when it is gone."""
+        from bpfman.bpf import network
+
+        return network.name_of(ifindex, netns)
+
     # links
+
+    def open_link(self, link_id: int) -> Link:
+        """Raises LinkNotFound when the kernel has no link of that id."""
+        from bpfman.bpf.link.link import Link
+
+        return Link.by_id(link_id)
 
     def attach_xdp(self, program_fd: int, ifindex: int, netns: str, mode: str) -> Link:
         from bpfman.bpf.link import xdp
@@ -181,16 +208,13 @@ class Kernel:
 
         return tcx.create(program_fd, ifindex, direction, netns, anchor)
 
-    def check_tracepoint(self, group: str, name: str) -> None:
-        """Raises TracepointNotFound, with near names."""
-        from bpfman.bpf.link import tracepoint
+    def check_target(self, kind: Kind, target: Target) -> None:
+        """Refuse what can be known not to work, before anything is changed; names that are near, what is missing."""
+        _module(kind).check(kind, target)
 
-        tracepoint.check(group, name)
-
-    def attach_tracepoint(self, program_fd: int, group: str, name: str) -> Link:
-        from bpfman.bpf.link import tracepoint
-
-        return tracepoint.create(program_fd, group, name)
+    def attach_target(self, kind: Kind, program_fd: int, target: Target) -> Link:
+        """Attach to a target that has a link of its own."""
+        return _module(kind).create(kind, program_fd, target)
 
     def update_link(self, path: str, new_fd: int, old_fd: int) -> None:
         """Switch the link pinned at `path`."""
@@ -254,7 +278,23 @@ class Kernel:
 
         tc.remove_filter(ifindex, direction, netns, handle)
 
+    def remove_filters_of(self, program_id: int, direction: str, nsid: int, ifindex: int) -> None:
+        """Remove the filters of ours that run a program, where only the hook's numbers are known."""
+        from bpfman.bpf import network
+        from bpfman.bpf.link import tc
+        from bpfman.model.hook import Interface
+
+        netns = network.find_namespace(Interface("", ifindex, "", nsid))
+        if netns is not None:
+            tc.remove_filters_of(program_id, ifindex, direction, netns)
+
     def remove_clsact(self, ifindex: int, netns: str) -> bool:
         from bpfman.bpf.link import tc
 
         return tc.remove_clsact(ifindex, netns)
+
+
+def _module(kind: Kind) -> _Attachable:
+    module: Any = __import__(f"bpfman.bpf.link.{kind.module}", fromlist=[kind.module])
+    found: _Attachable = module
+    return found

@@ -8,7 +8,7 @@ did not check.  Only what was named is loaded; all maps of the object are made. 
 
 from __future__ import annotations
 
-from bpfman.bpf import code, explain, info
+from bpfman.bpf import attach_target, code, explain, info
 from bpfman.errors import InvalidRequest, KernelRefused, ObjectError
 from bpfman.model.kinds import KINDS
 from bpfman.model.value import NamedTuple
@@ -138,6 +138,8 @@ def _choose(handle: int, specs: Sequence[ProgramSpec], log: libbpf.LogBuffer) ->
         kind = KINDS[spec.type]
         libbpf.call("bpf_program__set_type", program, kind.kernel_type)
         libbpf.call("bpf_program__set_expected_attach_type", program, kind.expected_attach)
+        if kind.attach_func:
+            attach_target.fix(program, kind, spec.attach_func or "")
         libbpf.call("bpf_program__set_log_buf", program, log.address, log.SIZE)
         chosen[spec.name] = program
     return chosen

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plans for attaching: a member to a chain, a TCX link among others, a tracepoint.
+"""Plans for attaching: a member to a chain, a TCX link among others, a link of its own to any other target.
 
 A plan is used in `with`, as it may hold descriptors; when its steps have run, `link_id` is the new link.
 """
@@ -24,9 +24,8 @@ from bpfman.model.link import (
     LinkRecord,
     TcxAttach,
     TcxDetails,
-    TracepointAttach,
-    TracepointDetails,
 )
+from bpfman.model.targets import settled, verb_of_target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from bpfman.model.hook import Hook
     from bpfman.model.link import AttachSpec, LinkDetails
     from bpfman.model.program import ProgramRecord
+    from bpfman.model.targets import Target
     from bpfman.store.transaction import Transaction
 
 
@@ -46,7 +46,7 @@ def verb_of(spec: AttachSpec) -> str:
     """The verb of `link attach` that a spec stands for."""
     if isinstance(spec, ChainAttach):
         return "tc" if spec.direction else "xdp"
-    return "tcx" if isinstance(spec, TcxAttach) else "tracepoint"
+    return "tcx" if isinstance(spec, TcxAttach) else verb_of_target(spec)
 
 
 def check(record: ProgramRecord, spec: AttachSpec) -> None:
@@ -59,7 +59,7 @@ def check(record: ProgramRecord, spec: AttachSpec) -> None:
             f"{' or '.join(accepted)} programs",
             f"use `bpfman link attach {KINDS[record.type].verb} {record.program_id} ...`",
         )
-    if isinstance(spec, TracepointAttach):
+    if not isinstance(spec, ChainAttach | TcxAttach):
         return
     if spec.priority < 0:
         raise InvalidRequest(f"{verb} priority must be non-negative, got {spec.priority}")
@@ -94,7 +94,7 @@ class Attach:
             return self._join_chain(self._spec)
         if isinstance(self._spec, TcxAttach):
             return self._attach_tcx(self._spec)
-        return self._attach_tracepoint(self._spec)
+        return self._attach_to(self._spec)
 
     def _record(
         self, details: LinkDetails, pin_path: str | None, kernel_link_id: int | None = None
@@ -188,16 +188,16 @@ class Attach:
         where = f"tcx {interface} {spec.direction}, {where}"
         return self._own_link(details, lambda: pin, attach, where, replaced)
 
-    def _attach_tracepoint(self, spec: TracepointAttach) -> tuple[Step, ...]:
-        work = self._work
-        work.kernel.check_tracepoint(spec.group, spec.name)
+    def _attach_to(self, spec: Target) -> tuple[Step, ...]:
+        work, kind = self._work, KINDS[self._program.type]
+        target = settled(spec, kind.name, self._program.attach_func)
+        work.kernel.check_target(kind, target)
 
         def attach(fd: int) -> Link:
-            return work.kernel.attach_tracepoint(fd, spec.group, spec.name)
+            return work.kernel.attach_target(kind, fd, target)
 
-        details = TracepointDetails(spec.group, spec.name)
-        what = f"tracepoint {spec.group}/{spec.name}"
-        return self._own_link(details, lambda: work.layout.link_pin(self.link_id), attach, what)
+        what = f"{kind.verb} {target}"
+        return self._own_link(target, lambda: work.layout.link_pin(self.link_id), attach, what)
 
     def _own_link(
         self,
@@ -223,8 +223,7 @@ class Attach:
             nonlocal kernel_link_id
             with work.kernel.open_program(program.program_id) as opened, attach(opened.fd) as link:
                 # unpinned, it detaches when it is closed
-                work.kernel.unpin(pin())
-                work.kernel.pin(link.fd, pin())
+                link.pin(pin())
                 kernel_link_id = link.info.id
 
         def finish() -> None:
@@ -236,7 +235,9 @@ class Attach:
         name = f"program {program.program_id} ({program.name})"
         return (
             Step(f"record a link of {name}", begin, cancel),
-            Step(f"attach {name} to {where}, and pin the link", connect, lambda: work.kernel.remove_link(pin())),
+            Step(
+                f"attach {name} to {where}, and pin the link", connect, lambda: work.kernel.remove_link(pin())
+            ),
             Step("record the link as attached", finish),
         )
 

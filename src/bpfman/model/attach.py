@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bpfman.errors import InvalidRequest
 from bpfman.model import verdicts
-from bpfman.model.link import ChainAttach, TcxAttach, TracepointAttach
+from bpfman.model.link import ChainAttach, TcxAttach
+from bpfman.model.targets import TracepointAttach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

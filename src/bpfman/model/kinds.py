@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # enum bpf_prog_type
-PROG_KPROBE, PROG_SCHED_CLS, PROG_TRACEPOINT, PROG_XDP = 2, 3, 5, 6
+PROG_KPROBE, PROG_SCHED_CLS, PROG_TRACEPOINT, PROG_XDP, PROG_TRACING, PROG_LSM = 2, 3, 5, 6, 26, 29
 # enum bpf_attach_type
 ATTACH_NONE, ATTACH_XDP, ATTACH_PERF_EVENT = 0, 37, 41
+ATTACH_TRACE_FENTRY, ATTACH_TRACE_FEXIT, ATTACH_LSM = 24, 25, 27
 ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS = 46, 47
 
 
@@ -34,23 +35,35 @@ class Kind(NamedTuple):
     coarse: str  # the kernel's type name, by which kernel-only rows are filtered
     attach_func: bool = False  # fixed to a function at load (TYPE:NAME:FUNCTION)
     attach_since: str = "5.15"  # the first kernel that can attach it the way we do
+    retprobe: bool = False  # runs when the function returns
+    symbol_prefix: str = ""  # what the kernel's symbol of an attach_func begins with
+    module: str = ""  # its file in bpf/link/; empty for those that share a network hook
 
 
 _ROWS = (
     Kind("xdp", ("xdp",), "xdp", PROG_XDP, ATTACH_XDP, "xdp", "xdp"),
     Kind("tc", ("tc", "classifier"), "tc", PROG_SCHED_CLS, ATTACH_NONE, "tc", "schedcls"),
     Kind("tcx", ("tcx",), "tc", PROG_SCHED_CLS, ATTACH_NONE, "tcx", "schedcls", attach_since="6.6"),
-    Kind("tracepoint", ("tracepoint", "tp/"), "tracepoint", PROG_TRACEPOINT, ATTACH_NONE, "tracepoint", "tracepoint"),
-)
+    Kind("tracepoint", ("tracepoint", "tp/"), "tracepoint", PROG_TRACEPOINT, ATTACH_NONE, "tracepoint", "tracepoint",
+         module="tracepoint"),
+    Kind("kprobe", ("kprobe", "ksyscall"), "kprobe", PROG_KPROBE, ATTACH_NONE, "kprobe", "kprobe", module="kprobe"),
+    Kind("kretprobe", ("kretprobe", "kretsyscall"), "kprobe", PROG_KPROBE, ATTACH_NONE, "kprobe", "kprobe",
+         retprobe=True, module="kprobe"),
+    Kind("uprobe", ("uprobe",), "uprobe", PROG_KPROBE, ATTACH_NONE, "uprobe", "kprobe", module="uprobe"),
+    Kind("uretprobe", ("uretprobe",), "uprobe", PROG_KPROBE, ATTACH_NONE, "uprobe", "kprobe",
+         retprobe=True, module="uprobe"),
+    Kind("fentry", ("fentry",), "fentry", PROG_TRACING, ATTACH_TRACE_FENTRY, "fentry", "tracing",
+         attach_func=True, module="tracing"),
+    Kind("fexit", ("fexit",), "fexit", PROG_TRACING, ATTACH_TRACE_FEXIT, "fexit", "tracing",
+         attach_func=True, module="tracing"),
+    Kind("lsm", ("lsm",), "lsm", PROG_LSM, ATTACH_LSM, "lsm", "lsm", attach_func=True,
+         symbol_prefix="bpf_lsm_", module="lsm"),
+)  # fmt: skip
 
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 
-# Sections of kinds that are told apart from the above, in the order they are tried: a longer prefix first.
-_SECTIONS = sorted(
-    [(prefix, row.name) for row in _ROWS for prefix in row.sections]
-    + [(name, name) for name in ("kprobe", "kretprobe", "uprobe", "uretprobe", "fentry", "fexit", "lsm")],
-    key=lambda pair: -len(pair[0]),
-)
+# A longer prefix is tried first.
+_SECTIONS = sorted(((prefix, row.name) for row in _ROWS for prefix in row.sections), key=lambda pair: -len(pair[0]))
 
 
 def kind_of_section(section: str) -> str | None:
@@ -61,9 +74,7 @@ def kind_of_section(section: str) -> str | None:
 
 def family_of(kind: str) -> str:
     """Kinds of one family accept each other's sections: {tc, tcx}, {kprobe, kretprobe}, {uprobe, uretprobe}."""
-    if kind in KINDS:
-        return KINDS[kind].family
-    return {"kretprobe": "kprobe", "uretprobe": "uprobe"}.get(kind, kind)
+    return KINDS[kind].family
 
 
 def kinds_of_verb(verb: str) -> Iterator[str]:

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bpfman.model.targets import Target
+
 XDP_MODES = ("auto", "native", "generic", "offload")
 
 
@@ -32,11 +34,6 @@ class TcxAttach(NamedTuple):
     netns: str = ""
 
 
-class TracepointAttach(NamedTuple):
-    group: str
-    name: str
-
-
 class ChainDetails(NamedTuple):
     """A member of a chain.  `chain_program_id` and `revision` are the chain's, 0 until it runs."""
 
@@ -56,14 +53,9 @@ class TcxDetails(NamedTuple):
     position: int
 
 
-class TracepointDetails(NamedTuple):
-    group: str
-    name: str
-
-
 if TYPE_CHECKING:
-    AttachSpec = ChainAttach | TcxAttach | TracepointAttach
-    LinkDetails = ChainDetails | TcxDetails | TracepointDetails
+    AttachSpec = ChainAttach | TcxAttach | Target
+    LinkDetails = ChainDetails | TcxDetails | Target
 
 
 class LinkRecord(NamedTuple):

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What links of one family keep beyond the row every link has: one table and one pair of functions a family.
+"""What links keep beyond the row every link has: one table and one pair of functions a family of kinds.
 
-Called by `links`.  A new kind joins a family's `kinds`, or brings a table and a row of `FAMILIES`.
+Called by `links`.  Network hooks have a table with columns, as hooks are looked up and ordered in it.  The targets of all
+other kinds are kept by the names of their fields, so a new kind needs nothing here.
 """
 
 from __future__ import annotations
 
 from bpfman.model.hook import Hook, Interface, hook_of
-from bpfman.model.link import ChainDetails, TcxDetails, TracepointDetails
+from bpfman.model.kinds import KINDS
+from bpfman.model.link import ChainDetails, TcxDetails
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -21,16 +23,11 @@ if TYPE_CHECKING:
 class Family(NamedTuple):
     """How the details of some kinds are read and written.
 
-    `query` gives rows that begin with the link's id, of the links "l" that the condition it is followed by holds
-    for; `details` makes details of the rest of a row."""
+    `select` gives the details, by link, of the links "l" of these kinds that a condition holds for."""
 
-    kinds: tuple[str, ...]
-    query: str
-    details: Callable[[Row], LinkDetails]
+    kinds: frozenset[str]
+    select: Callable[[Rows, str, tuple[object, ...]], dict[int, LinkDetails]]
     insert: Callable[[Connection, LinkRecord, int], None]  # the number is the slot, for members of chains
-
-    def select(self, rows: Rows, where: str, parameters: tuple[object, ...]) -> dict[int, LinkDetails]:
-        return {row[0]: self.details(row[1:]) for row in rows(f"{self.query} WHERE {where}", parameters)}
 
 
 # A TCX link's position is its rank among the attached links of its hook, by priority and then age.
@@ -43,6 +40,10 @@ _NETWORK_QUERY = """
         c.program_id, c.revision
     FROM links AS l JOIN network_links AS n ON n.link_id = l.id
         LEFT JOIN chains AS c ON c.type = n.type AND c.nsid = n.nsid AND c.ifindex = n.ifindex"""
+
+
+def _select_network(rows: Rows, where: str, parameters: tuple[object, ...]) -> dict[int, LinkDetails]:
+    return {row[0]: _network_details(row[1:]) for row in rows(f"{_NETWORK_QUERY} WHERE {where}", parameters)}
 
 
 def _network_details(row: Row) -> LinkDetails:
@@ -70,22 +71,32 @@ def _insert_network(connection: Connection, record: LinkRecord, slot: int) -> No
     )
 
 
-_TRACEPOINT_QUERY = (
-    "SELECT t.link_id, t.group_name, t.name FROM links AS l JOIN tracepoint_links AS t ON t.link_id = l.id"
-)
+def _select_targets(rows: Rows, where: str, parameters: tuple[object, ...]) -> dict[int, LinkDetails]:
+    from bpfman.model.targets import target_of
+
+    values: dict[int, dict[str, str | int]] = {}
+    verbs: dict[int, str] = {}
+    for link_id, kind, name, value in rows(
+        "SELECT l.id, l.kind, d.name, d.value FROM links AS l JOIN link_details AS d ON d.link_id = l.id "
+        f"WHERE {where}",
+        parameters,
+    ):
+        verbs[link_id] = KINDS[kind].verb
+        values.setdefault(link_id, {})[name] = value
+    return {link_id: target_of(verbs[link_id], values[link_id]) for link_id in values}
 
 
-def _tracepoint_details(row: Row) -> LinkDetails:
-    return TracepointDetails(*row)
+def _insert_target(connection: Connection, record: LinkRecord, slot: int) -> None:
+    connection.run_each(
+        "INSERT INTO link_details VALUES (?, ?, ?)",
+        ((record.id, name, value) for name, value in record.details._asdict().items()),
+    )
 
 
-def _insert_tracepoint(connection: Connection, record: LinkRecord, slot: int) -> None:
-    connection.run("INSERT INTO tracepoint_links VALUES (?, ?, ?)", (record.id, *record.details))
-
-
+_NETWORK_KINDS = frozenset(kind.name for kind in KINDS.values() if not kind.module)
 FAMILIES = (
-    Family(("xdp", "tc", "tcx"), _NETWORK_QUERY, _network_details, _insert_network),
-    Family(("tracepoint",), _TRACEPOINT_QUERY, _tracepoint_details, _insert_tracepoint),
+    Family(_NETWORK_KINDS, _select_network, _insert_network),
+    Family(frozenset(KINDS) - _NETWORK_KINDS, _select_targets, _insert_target),
 )
 
 

@@ -108,10 +108,12 @@ _BASELINE = (
         proceed_on INTEGER,
         slot INTEGER)""",
     "CREATE INDEX network_links_of_hook ON network_links (type, nsid, ifindex, priority, link_id)",
-    """CREATE TABLE tracepoint_links (
-        link_id INTEGER PRIMARY KEY REFERENCES links ON DELETE CASCADE,
-        group_name TEXT NOT NULL,
-        name TEXT NOT NULL)""",
+    # Where links of all other kinds go, by the names of their targets' fields: text or integers.
+    """CREATE TABLE link_details (
+        link_id INTEGER NOT NULL REFERENCES links ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        value NOT NULL,
+        PRIMARY KEY (link_id, name)) WITHOUT ROWID""",
     """CREATE TABLE chains (
         type TEXT NOT NULL,
         nsid INTEGER NOT NULL,

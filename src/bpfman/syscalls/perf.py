@@ -51,16 +51,23 @@ def tracepoint_event(tracepoint: int) -> int:
     Programs attached to it run for every process on every CPU: the kernel keeps them with the tracepoint and looks
     at the event's own CPU for counting alone.  The caller closes it.  Raises KernelRefused.
     """
-    attr = PerfEventAttr(type=PERF_TYPE_TRACEPOINT, size=ctypes.sizeof(PerfEventAttr), config=tracepoint)
-    number = syscall_number(x86_64=298, aarch64=241)
-    every_process, no_group = -1, -1
-    cpu = min(os.sched_getaffinity(0))  # any that is online will do; CPU 0 need not be
+    attr = PerfEventAttr(type=PERF_TYPE_TRACEPOINT, config=tracepoint)
     try:
-        result = syscall(number, ctypes.byref(attr), every_process, cpu, no_group, PERF_FLAG_FD_CLOEXEC)
-        return check(result, "perf_event_open")
+        return open_event(attr)
     except OSError as error:
         hint = "tracepoints need CAP_PERFMON, or kernel.perf_event_paranoid at -1"
         raise KernelRefused(f"open a perf event on tracepoint {tracepoint}", error.errno or 0, hint) from None
+
+
+def open_event(attr: PerfEventAttr, pid: int = 0, cpu: int = -1) -> int:
+    """perf_event_open(2) of an event of one process on every CPU, or (0) of every process on one CPU: -1 is any that is
+    online, which CPU 0 need not be.  Raises OSError."""
+    attr.size = ctypes.sizeof(PerfEventAttr)
+    if not pid and cpu < 0:
+        cpu = min(os.sched_getaffinity(0))
+    number, no_group = syscall_number(x86_64=298, aarch64=241), -1
+    result = syscall(number, ctypes.byref(attr), pid or -1, cpu, no_group, PERF_FLAG_FD_CLOEXEC)
+    return check(result, "perf_event_open")
 
 
 def tracepoint_id(group: str, name: str) -> int | None:

@@ -11,7 +11,7 @@ import time
 
 from bpfman.bpf import info, pin
 from bpfman.bpf.descriptor import Descriptor
-from bpfman.errors import KernelRefused
+from bpfman.errors import KernelRefused, LinkNotFound
 from bpfman.syscalls import bpf
 
 TYPE_CHECKING = False
@@ -27,6 +27,15 @@ class Link(Descriptor):
     """A descriptor of a link."""
 
     @classmethod
+    def by_id(cls, link_id: int) -> Self:
+        try:
+            return cls(bpf.fd_by_id(bpf.LINK_BY_ID, link_id))
+        except FileNotFoundError:
+            raise LinkNotFound(link_id) from None
+        except OSError as error:
+            raise KernelRefused(f"open link {link_id} of the kernel", error.errno or 0) from error
+
+    @classmethod
     def pinned(cls, path: str) -> Self | None:
         """The link pinned at `path`; None when nothing is."""
         fd = pin.open_pin(path)
@@ -35,6 +44,11 @@ class Link(Descriptor):
     @property
     def info(self) -> KernelLink:
         return info.link(self.fd)
+
+    def pin(self, path: str) -> None:
+        """Pin it, in place of what an earlier try may have left there."""
+        remove(path)
+        pin.pin(self.fd, path)
 
     def update(self, new_fd: int, old_fd: int) -> None:
         """Run another program, in one atomic switch.  KernelRefused, with EPERM when the link does not run the

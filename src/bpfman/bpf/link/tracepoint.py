@@ -3,31 +3,33 @@
 
 from __future__ import annotations
 
-import os
+from bpfman.bpf.link import events
+from bpfman.errors import TracepointNotFound
+from bpfman.syscalls import perf
 
-from bpfman.bpf.link.link import Link
-from bpfman.errors import KernelRefused, TracepointNotFound
-from bpfman.model.kinds import ATTACH_PERF_EVENT
-from bpfman.syscalls import bpf, perf
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bpfman.bpf.link.link import Link
+    from bpfman.model.kinds import Kind
+    from bpfman.model.targets import TracepointAttach
 
 
-def create(program_fd: int, group: str, name: str) -> Link:
+def create(kind: Kind, program_fd: int, target: TracepointAttach) -> Link:
     """Attach to `group/name`.  Raises TracepointNotFound, with near names, or KernelRefused."""
-    event = perf.tracepoint_event(check(group, name))
-    try:
-        return Link(bpf.link_create(program_fd, event, ATTACH_PERF_EVENT))
-    except OSError as error:
-        raise KernelRefused(f"attach to tracepoint {group}/{name}", error.errno or 0) from error
-    finally:
-        os.close(event)  # the link holds it
+    event = perf.tracepoint_event(_number(target))
+    return events.link(program_fd, event, f"attach to tracepoint {target}")
 
 
-def check(group: str, name: str) -> int:
-    found = perf.tracepoint_id(group, name)
+def check(kind: Kind, target: TracepointAttach) -> None:
+    _number(target)
+
+
+def _number(target: TracepointAttach) -> int:
+    found = perf.tracepoint_id(target.group, target.name)
     if found is None:
-        near = ", ".join(_near(group, name))
+        near = ", ".join(_near(target.group, target.name))
         raise TracepointNotFound(
-            f'tracepoint "{group}/{name}" not found' + (f"; did you mean: {near}?" if near else ""),
+            f'tracepoint "{target}" not found' + (f"; did you mean: {near}?" if near else ""),
             "`ls /sys/kernel/tracing/events` lists the tracepoints of this kernel",
         )
     return found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`bpfman link attach`: a loaded program onto a hook; a verb for each sort of hook."""
+"""`bpfman link attach`: a loaded program onto a network hook, and what all its verbs share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bpfman.cli.flags import DRY_RUN, METADATA, NETNS, OUTPUT
 from bpfman.cli.session import manager
 from bpfman.cli.values import priority, program_id
 from bpfman.model.hook import DIRECTIONS
-from bpfman.model.link import XDP_MODES, ChainAttach, TcxAttach, TracepointAttach
+from bpfman.model.link import XDP_MODES, ChainAttach, TcxAttach
 from bpfman.model.verdicts import TC as TC_VERDICTS
 from bpfman.model.verdicts import XDP as XDP_VERDICTS
 
@@ -61,10 +61,6 @@ def _run_tc(args: Arguments) -> None:
 def _run_tcx(args: Arguments) -> None:
     spec = TcxAttach(args.interface, args.direction, args.priority, args.netns)
     attach(args, spec, dict(args.metadata))
-
-
-def _run_tracepoint(args: Arguments) -> None:
-    attach(args, TracepointAttach(*args.tracepoint), dict(args.metadata))
 
 
 def _parse_mask(verdicts: Verdicts) -> Callable[[str], int]:
@@ -142,14 +138,4 @@ of links (Linux 6.6 or newer). The verdict unspec (-1) means that the next progr
     examples=[
         ("Attach program 433 to what eth0 receives", "bpfman link attach tcx 433 eth0 ingress --priority 50")
     ],
-)
-TRACEPOINT = Command(
-    _run_tracepoint,
-    arguments=[
-        PROGRAM,
-        Argument("tracepoint", "GROUP/NAME", "The tracepoint.", parse=tracepoint, complete="tracepoints"),
-    ],
-    flags=[METADATA, DRY_RUN, OUTPUT],
-    description="Runs the program each time the kernel passes the tracepoint.",
-    examples=[("Attach program 440", "bpfman link attach tracepoint 440 sched/sched_switch")],
 )

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from bpfman.cli.command import Command, Flag, UsageError
-from bpfman.cli.filters import COARSE_TYPES, program_type
+from bpfman.cli.filters import program_type
 from bpfman.cli.flags import APPLICATION_FILTER, METADATA_FILTER, OUTPUT, QUIET
 from bpfman.cli.output import emit_lines
 from bpfman.cli.session import manager
 from bpfman.cli.values import comma_list
 from bpfman.model.kernel import program_type_name
+from bpfman.model.kinds import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _has_type(entry: ProgramEntry, types: list[str]) -> bool:
         return entry.record.type in types
     if entry.kernel is None:
         return False
-    return program_type_name(entry.kernel.type) in [COARSE_TYPES.get(name, name) for name in types]
+    return program_type_name(entry.kernel.type) in [KINDS[name].coarse if name in KINDS else name for name in types]
 
 
 def _has_metadata(metadata: Mapping[str, str], application: str, args: Arguments) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from bpfman.cli.output import emit_json, emit_lines
 from bpfman.cli.render.layout import NONE, Tree, joined
 from bpfman.cli.render.times import rfc3339
-from bpfman.model.link import ChainDetails, TracepointDetails
+from bpfman.model.link import ChainDetails, TcxDetails
 from bpfman.model.verdicts import BY_FAMILY
 
 TYPE_CHECKING = False
@@ -48,8 +48,10 @@ def _record(record: LinkRecord) -> dict[str, str]:
 
 
 def _details(kind: str, details: LinkDetails) -> dict[str, str]:
-    if isinstance(details, TracepointDetails):
-        return {"Tracepoint": f"{details.group}/{details.name}"}
+    if not isinstance(details, ChainDetails | TcxDetails):
+        from bpfman.cli.render.target import target_rows
+
+        return target_rows(kind, details)
     fields = {
         "Interface": details.interface.name,
         "Network Namespace": details.interface.netns or NONE,
