@@ -92,7 +92,9 @@ def _read_detached(fstype: str, path: str) -> str:
     except KernelRefused:
         return ""
     try:
-        with open(path, encoding="ascii", opener=lambda name, flags: os.open(name, flags, dir_fd=root)) as file:
+        with open(
+            path, encoding="ascii", opener=lambda name, flags: os.open(name, flags, dir_fd=root)
+        ) as file:
             return file.read()
     except OSError:
         return ""

@@ -63,7 +63,9 @@ _ROWS = (
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 
 # A longer prefix is tried first.
-_SECTIONS = sorted(((prefix, row.name) for row in _ROWS for prefix in row.sections), key=lambda pair: -len(pair[0]))
+_SECTIONS = sorted(
+    ((prefix, row.name) for row in _ROWS for prefix in row.sections), key=lambda pair: -len(pair[0])
+)
 
 
 def kind_of_section(section: str) -> str | None:

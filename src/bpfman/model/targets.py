@@ -114,7 +114,9 @@ def target_of(verb: str, values: Mapping[str, str | int]) -> Target:
     """The target of a verb from its values by name, as the store has them."""
     cls = TARGETS[verb]
     defaults = cls._field_defaults  # type: ignore[attr-defined]
-    truth = {name: bool(values[name]) for name, default in defaults.items() if default is False and name in values}
+    truth = {
+        name: bool(values[name]) for name, default in defaults.items() if default is False and name in values
+    }
     target: Target = cls(**{**values, **truth})
     return target
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What links keep beyond the row every link has: one table and one pair of functions a family of kinds.
 
-Called by `links`.  Network hooks have a table with columns, as hooks are looked up and ordered in it.  The targets of all
-other kinds are kept by the names of their fields, so a new kind needs nothing here.
+Called by `links`.  Network hooks have a table with columns, as hooks are looked up and ordered in it.  The targets
+of all other kinds are kept by the names of their fields, so a new kind needs nothing here.
 """
 
 from __future__ import annotations

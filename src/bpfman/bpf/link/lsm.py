@@ -19,8 +19,9 @@ def check(kind: Kind, target: LsmAttach) -> None:
     active = refusals.security_modules()
     if active and "bpf" not in active:
         raise Unsupported(
-            "BPF is not among the active security modules, so the program would never run: " + ", ".join(active),
-            f'add it on the kernel command line, lsm={",".join([*active, "bpf"])}, and boot again',
+            "BPF is not among the active security modules, so the program would never run: "
+            + ", ".join(active),
+            f"add it on the kernel command line, lsm={','.join([*active, 'bpf'])}, and boot again",
         )
 
 

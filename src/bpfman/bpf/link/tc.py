@@ -31,7 +31,9 @@ def has_clsact(ifindex: int, netns: str) -> bool:
 def filter_handles(ifindex: int, direction: str, netns: str) -> frozenset[int]:
     """The handles that are taken at our priority."""
     with entered(netns):
-        return frozenset(f.handle for f in filters.filters(ifindex, direction) if f.priority == FILTER_PRIORITY)
+        return frozenset(
+            f.handle for f in filters.filters(ifindex, direction) if f.priority == FILTER_PRIORITY
+        )
 
 
 def add_filter(program_fd: int, name: str, ifindex: int, direction: str, netns: str, handle: int) -> None:
@@ -40,7 +42,9 @@ def add_filter(program_fd: int, name: str, ifindex: int, direction: str, netns: 
         try:
             filters.add_bpf_filter(ifindex, direction, program_fd, name, FILTER_PRIORITY, handle)
         except KernelRefused as error:
-            other = next((f for f in filters.filters(ifindex, direction) if f.priority == FILTER_PRIORITY), None)
+            other = next(
+                (f for f in filters.filters(ifindex, direction) if f.priority == FILTER_PRIORITY), None
+            )
             if error.errno == errno.EINVAL and other is not None:
                 raise ForeignProgram(
                     f"interface {_name(ifindex)} has a {other.kind} filter of somebody else at priority "

@@ -31,14 +31,18 @@ def create(program_fd: int, ifindex: int, direction: str, netns: str, anchor: An
     relative = anchor.kernel_link_id if anchor is not None else 0
     with entered(netns):
         try:
-            return Link(bpf.link_create(program_fd, ifindex, _ATTACH[direction], flags=flags, relative=relative))
+            return Link(
+                bpf.link_create(program_fd, ifindex, _ATTACH[direction], flags=flags, relative=relative)
+            )
         except OSError as error:
             if error.errno == errno.EINVAL and not supported(program_fd):
                 raise Unsupported(
                     "this kernel has no TCX, which came with Linux 6.6",
                     "load the program as tc: `--programs tc:NAME`, then `link attach tc`",
                 ) from error
-            raise KernelRefused(f"attach to tcx {direction} of interface {ifindex}", error.errno or 0) from error
+            raise KernelRefused(
+                f"attach to tcx {direction} of interface {ifindex}", error.errno or 0
+            ) from error
 
 
 def supported(program_fd: int) -> bool:

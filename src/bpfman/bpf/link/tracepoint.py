@@ -45,5 +45,7 @@ def _near(group: str, name: str) -> list[str]:
         return matcher.ratio() + (0.3 if its_group == group else 0.0)
 
     matcher = difflib.SequenceMatcher(b=name)
-    ranked = sorted(((closeness(each), each) for each in perf.tracepoints()), key=lambda pair: (-pair[0], pair[1]))
+    ranked = sorted(
+        ((closeness(each), each) for each in perf.tracepoints()), key=lambda pair: (-pair[0], pair[1])
+    )
     return [candidate for ratio, candidate in ranked[:3] if ratio > 0.5]

@@ -23,7 +23,9 @@ def create(kind: Kind, program_fd: int, target: Target) -> Link:
     try:
         return Link(bpf_links.raw_tracepoint(program_fd))
     except OSError as error:
-        raise KernelRefused(f"attach {kind.name} to {target}", error.errno or 0, _hint(error.errno or 0)) from error
+        raise KernelRefused(
+            f"attach {kind.name} to {target}", error.errno or 0, _hint(error.errno or 0)
+        ) from error
 
 
 def _hint(error: int) -> str:

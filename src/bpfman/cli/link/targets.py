@@ -59,7 +59,10 @@ def _run_tracepoint(args: Arguments) -> None:
 
 OFFSET = Flag("offset", metavar="N", about="How many bytes into it (default 0).", parse=number)
 PID = Flag(
-    "pid", metavar="PID", about="Only in this process, by its number on the host (default: all).", parse=number
+    "pid",
+    metavar="PID",
+    about="Only in this process, by its number on the host (default: all).",
+    parse=number,
 )
 CONTAINER_PID = Flag(
     "container-pid",
@@ -97,8 +100,8 @@ KPROBE = _row(
 UPROBE = _row(
     "uprobe",
     "Runs the program each time a process gets to a place in a program or library; a program loaded as uretprobe when "
-    "the function returns. The place is a symbol (--fn-name), so many bytes behind it (with --offset), or so many bytes "
-    "behind the beginning of the file (--offset alone).",
+    "the function returns. The place is a symbol (--fn-name), so many bytes behind it (with --offset), or "
+    "so many bytes behind the beginning of the file (--offset alone).",
     " libc --fn-name malloc",
     needs="Linux 5.15 with CONFIG_UPROBES. Symbols are read from the file itself or from its debug file below "
     "/usr/lib/debug/.build-id.",
