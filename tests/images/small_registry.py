@@ -178,6 +178,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         path = urlsplit(self.path).path
+        if path == "/v2/":
+            self.reply(200, b"{}", Content_Type="application/json")
+            return
         found = re.fullmatch(r"/v2/(?P<name>.+)/(?P<what>manifests|blobs|referrers)/(?P<rest>.*)", path)
         if not found:
             self.refuse(404, "NAME_UNKNOWN")

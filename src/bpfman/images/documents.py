@@ -22,13 +22,22 @@ if TYPE_CHECKING:
 
 def read_object(data: bytes, where: str) -> dict[str, Any]:
     """The JSON object in `data`; MalformedImage for anything else."""
+    found = _read(data, where)
+    if not isinstance(found, dict):
+        raise MalformedImage(f"{where} is {_kind(found)} in JSON, expected an object")
+    return found
+
+
+def read_objects(data: bytes, where: str, limit: int) -> list[dict[str, Any]]:
+    """The JSON array of at most `limit` objects in `data`; MalformedImage for anything else."""
+    return objects({"array": _read(data, where)}, "array", where, limit)
+
+
+def _read(data: bytes, where: str) -> object:
     try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise MalformedImage(f"{where} is not valid JSON: {_reason(error)}") from None
-    if not isinstance(found, dict):
-        raise MalformedImage(f"{where} is a JSON {type(found).__name__}, expected an object")
-    return found
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -100,11 +109,14 @@ def dump(value: object) -> bytes:
 
 
 def _unexpected(where: str, key: str, value: object, expected: str) -> MalformedImage:
-    found = next(name for types, name in _KINDS if isinstance(value, types))
-    return MalformedImage(f"{where}: {shown(key)} is {found}, expected {expected}")
+    return MalformedImage(f"{where}: {shown(key)} is {_kind(value)}, expected {expected}")
 
 
-# What a value is, and not which: it may be a secret.
+def _kind(value: object) -> str:
+    """What a value is, and not which: it may be a secret."""
+    return next(name for types, name in _KINDS if isinstance(value, types))
+
+
 _KINDS: tuple[tuple[type, str], ...] = (
     (type(None), "missing"), (str, "a string"), (bool, "true or false"), (dict, "an object"), (list, "an array"),
     (object, "a number"),

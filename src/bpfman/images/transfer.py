@@ -31,10 +31,14 @@ if TYPE_CHECKING:
         def referrers(self, digest: str) -> tuple[Descriptor, ...]: ...
 
     class Target(Source, Protocol):
-        """Where images are written to: blobs first, then what refers to them, what has a tag last."""
+        """Where images are written to: blobs first, then what refers to them.
+
+        `put_manifest` writes one under its digest, or under a tag; `put_root` under the name that the target was opened
+        for, which makes it the image that others see, and so comes last."""
 
         def put_blob(self, descriptor: Descriptor, data: bytes) -> None: ...
         def put_manifest(self, document: Document, version: str = "") -> None: ...
+        def put_root(self, document: Document) -> None: ...
 
 
 def check_size(descriptor: Descriptor, what: str, limit: int = limits.MAX_BLOB) -> None:

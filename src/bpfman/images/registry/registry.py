@@ -12,7 +12,7 @@ import re
 from functools import partial
 from urllib.parse import urlencode, urljoin
 
-from bpfman.errors import AccessDenied, ImageNotFound, MalformedImage, RegistryFailed
+from bpfman.errors import AccessDenied, ImageNotFound, InvalidRequest, MalformedImage, RegistryFailed
 from bpfman.images import digest as digests
 from bpfman.images import documents, limits
 from bpfman.images.manifest import (
@@ -181,6 +181,15 @@ class Registry:
         subject = parse_manifest(document, what).subject
         if subject and "oci-subject" not in answer.headers:
             self._tag_referrer(subject.digest, document)
+
+    def put_root(self, document: Document) -> None:
+        """Write a manifest or index under the reference's own tag.  InvalidRequest for another digest than its own."""
+        if self.reference.digest not in ("", document.digest):
+            raise InvalidRequest(
+                f"{self.reference} cannot hold {document.digest}",
+                "name the image by a tag, or by the digest it has",
+            )
+        self.put_manifest(document, self.reference.version)
 
     def _tag_referrer(self, subject: str, document: Document) -> None:
         """List a referrer under the fallback tag: this registry does not keep such lists itself."""
