@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CLIENT, SERVER = "bpfman-client", "bpfman-server"
+
+def _unused(name: str) -> str:
+    """Another demo may be running, or may have been killed."""
+    return f"{name}-{os.getpid()}" if os.path.exists(f"/var/run/netns/{name}") else name
+
+
+CLIENT, SERVER = _unused("bpfman-client"), _unused("bpfman-server")
 INTERFACE = "eth0"  # in both of them
 CLIENT_ADDRESS, SERVER_ADDRESS = "192.0.2.1", "192.0.2.2"  # addresses for documentation, routed nowhere
 # Known from the start, so that no ARP packet disturbs what is counted.
@@ -38,25 +44,17 @@ def stage() -> Iterator[Stage]:
     """Everything set up; SIGTERM ends it as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as undo:
-        undo.callback(_no_more_interruptions)  # runs last, so it is entered again below, as the first to run
-        runtime_dir = tempfile.mkdtemp(prefix="bpfman-demo-")
-        undo.callback(_remove_runtime_dir, runtime_dir)
-        os.chmod(runtime_dir, 0o755)  # the reader is not root, and must be able to reach the map's pin
-        for name in (CLIENT, SERVER):
-            _add_namespace(name)
-            undo.callback(_quietly, "ip", "netns", "delete", name)
-        _connect()
-        undo.callback(_no_more_interruptions)
-        yield Stage(runtime_dir, f"/var/run/netns/{SERVER}")
-
-
-def _add_namespace(name: str) -> None:
-    if os.path.exists(f"/var/run/netns/{name}"):
-        sys.exit(
-            f"demo: the network namespace {name} exists: is another demo running?\n"
-            f"      If one was killed, `ip netns delete {CLIENT}; ip netns delete {SERVER}` removes what it left."
-        )
-    _run("ip", "netns", "add", name)
+        try:
+            runtime_dir = tempfile.mkdtemp(prefix="bpfman-demo-")
+            undo.callback(_remove_runtime_dir, runtime_dir)
+            os.chmod(runtime_dir, 0o755)  # the reader is not root, and must be able to reach the map's pin
+            for name in (CLIENT, SERVER):
+                _run("ip", "netns", "add", name)
+                undo.callback(_quietly, "ip", "netns", "delete", name)
+            _connect()
+            yield Stage(runtime_dir, f"/var/run/netns/{SERVER}")
+        finally:
+            _no_more_interruptions()
 
 
 def _connect() -> None:

@@ -31,7 +31,7 @@ def left_behind(folder):
     with open("/proc/self/mounts") as mounts:
         mounted = [line for line in mounts if str(folder) in line]
     return (
-        [line for line in namespaces.splitlines() if line.startswith("bpfman-")],
+        [line for line in namespaces.splitlines() if line.startswith(("bpfman-client", "bpfman-server"))],
         mounted,
         os.listdir(folder),
     )
