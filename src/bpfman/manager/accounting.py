@@ -58,7 +58,8 @@ def new_map(work: Work, hook: Hook, members: Sequence[Member]) -> int:
     _require_slots(members)
     path = work.layout.accounting(hook)
     with work.kernel.create_per_cpu_array("accounting", VALUE_SIZE) as counters:
-        work.kernel.replace_pin(counters.fd, path)
+        work.kernel.unpin(path)
+        work.kernel.pin(counters.fd, path)
         return counters.info.id
 
 

@@ -54,6 +54,7 @@ class Change:
         self._members = members
         self._begin, self._cancel, self._finish = begin, cancel, finish
         self._accounting = place.record.accounting if accounting is None else accounting
+        self._counters_pin = work.layout.accounting(place.record.hook)
         self._old: Program | None = None
         self._new: Program | None = None
         self._composition: Composition | None = None
@@ -80,12 +81,14 @@ class Change:
                 Step(f"forget the chain of {self._place}", self._forget),
             )
         counters = Step(f"drop the counters of {self._place}", self._unpin_counters, self._pin_counters)
+        # There may be some though accounting is off: a change that was cut short had just made them.
+        drop_counters = not self._accounting and self._work.kernel.pin_exists(self._counters_pin)
         return (
             begin,
             Step(f"compose and load a chain of {len(self._members)}: {names}", self._load, self._unload),
             Step(self._place.describe_switch(), self._switch, self._switch_back),
             Step(f"pin the chain at {self._place.program_pin}", self._pin, self._pin_back),
-            *([counters] if self._place.record.accounting and not self._accounting else []),
+            *([counters] if drop_counters else []),
             Step(f"record the chain at revision {self._place.record.revision + 1}", self._commit),
         )
 
@@ -128,7 +131,7 @@ class Change:
     def _unload(self) -> None:
         """Nothing runs the new program yet; counters that were made for it go with it."""
         if self._accounting and not self._place.record.accounting:
-            self._work.kernel.unpin(self._work.layout.accounting(self._place.record.hook))
+            self._work.kernel.unpin(self._counters_pin)
 
     # 3
 
@@ -164,13 +167,12 @@ class Change:
             self._work.kernel.replace_pin(self._old.fd, self._place.program_pin)
 
     def _unpin_counters(self) -> None:
-        path = self._work.layout.accounting(self._place.record.hook)
-        self._counters = self._work.kernel.open_pinned_map(path)
-        self._work.kernel.unpin(path)
+        self._counters = self._work.kernel.open_pinned_map(self._counters_pin)
+        self._work.kernel.unpin(self._counters_pin)
 
     def _pin_counters(self) -> None:
         if self._counters is not None:
-            self._work.kernel.pin(self._counters.fd, self._work.layout.accounting(self._place.record.hook))
+            self._work.kernel.pin(self._counters.fd, self._counters_pin)
 
     # 5
 

@@ -76,7 +76,10 @@ def _chain(work: Work, chain: ChainRecord, pending: Sequence[LinkRecord]) -> Non
     if members and (untouched or place.gone):
         work.run(_settle(work, place, finish))
         return
-    with Change(work, place, members, begin=nothing, cancel=nothing, finish=finish) as change:
+    from bpfman.chain.order import in_order
+
+    ordered = in_order(members)
+    with Change(work, place, ordered, begin=nothing, cancel=nothing, finish=finish) as change:
         work.run(change.steps())
 
 

@@ -38,27 +38,37 @@ def steps(work: Work, record: ProgramRecord, *, begun: bool = False) -> tuple[St
         with work.store.writing(work.lock) as tx:
             tx.remove_program(program_id)
 
+    def unpin_program() -> None:
+        work.kernel.remove_directory(work.layout.map_dir(record.map_set_id))
+        work.kernel.unpin(record.pin_path)
+
     plan = (
-        Step(f"unpin program {program_id} ({record.name}) and the maps that nobody else uses",
-             lambda: _unpin(work, record)),
+        *(_unpin(work, path) for path in _map_pins(work, record)),
+        Step(f"unpin program {program_id} ({record.name}) from {record.pin_path}", unpin_program),
         Step(f"remove {work.layout.program_dir(program_id)}", lambda: bytecode.remove(work.layout, program_id)),
         Step(f"forget program {program_id}", forget),
     )  # fmt: skip
     return plan if begun else (Step(f"record that program {program_id} is about to go", mark, restore), *plan)
 
 
-def _unpin(work: Work, record: ProgramRecord) -> None:
-    """Maps first and the program last: as long as it is pinned, the kernel has all of it, and trying again works."""
-    kernel, layout, store = work.kernel, work.layout, work.store
-    maps = store.program_maps(record.program_id)
+def _unpin(work: Work, path: str) -> Step:
+    def unpin() -> None:
+        work.kernel.unpin(path)
+
+    return Step(f"unpin map {path}", unpin)
+
+
+def _map_pins(work: Work, record: ProgramRecord) -> list[str]:
+    """The pins of maps that nobody else uses.  They go first and the program last: as long as it is pinned, the kernel
+    has all of it."""
+    layout, store = work.layout, work.store
+    pins: list[str] = []
     if not [user for user in store.map_users(record.map_set_id) if user != record.program_id]:
-        for name in _set_maps(work, record):
-            kernel.unpin(layout.map_pin(record.map_set_id, name))
-        kernel.remove_directory(layout.map_dir(record.map_set_id))
-    for each in maps:
+        pins += [layout.map_pin(record.map_set_id, name) for name in _set_maps(work, record)]
+    for each in store.program_maps(record.program_id):
         if each.shared and set(store.shared_map_users(each.name)) <= {record.program_id}:
-            kernel.unpin(layout.shared_map(each.name))
-    kernel.unpin(record.pin_path)
+            pins.append(layout.shared_map(each.name))
+    return pins
 
 
 def _set_maps(work: Work, record: ProgramRecord) -> list[str]:
