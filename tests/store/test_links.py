@@ -7,6 +7,7 @@ import pytest
 
 from bpfman.errors import LinkNotFound, StoreError
 from bpfman.model.kinds import KINDS
+from bpfman.model.link import TcxDetails
 from bpfman.store.details import FAMILIES
 from tests.store.values import (
     PLAIN,
@@ -169,6 +170,7 @@ def test_tcx_positions_are_counted_within_their_hook(store, lock):
     other = TCX_HOOK._replace(ifindex=8)
     attach(store, lock, tcx_link(1, 10))
     second = tcx_link(2, 20)
+    assert isinstance(second.details, TcxDetails)
     elsewhere = second.details.interface._replace(ifindex=8)
     attach(store, lock, second._replace(details=second.details._replace(interface=elsewhere)))
     assert [link.id for link in store.tcx_links(other)] == [2]

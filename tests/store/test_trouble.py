@@ -8,11 +8,11 @@ import os
 import signal
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
 from bpfman.errors import StoreError
-from bpfman.store import connection
 from bpfman.store.database import Store
 from bpfman.store.layout import Layout, create
 from bpfman.store.lock import Lock, WriterLock
@@ -137,8 +137,8 @@ def test_a_database_that_somebody_holds_is_an_error_after_all_retries(lock, stor
     monkeypatch.setenv("BPFMAN_SQLITE_BUSY_TIMEOUT", "1")
     monkeypatch.setenv("BPFMAN_SQLITE_TX_RETRY_BACKOFFS", "1,2ms")
     store.close()
-    pauses = []
-    monkeypatch.setattr(connection.time, "sleep", pauses.append)
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
     with pytest.raises(StoreError, match="database is locked") as caught, store.writing(lock):
         pass
     assert pauses == [0.001, 0.002]
@@ -156,7 +156,7 @@ def test_a_database_that_somebody_lets_go_is_written(lock, store, holder, monkey
         if len(pauses) == 2:
             holder.rollback()
 
-    monkeypatch.setattr(connection.time, "sleep", let_go)
+    monkeypatch.setattr(time, "sleep", let_go)
     load(store, lock, program(2))
     assert pauses == [0.05, 0.2]
     assert len(store.programs()) == 2

@@ -39,6 +39,14 @@ _ATTACH = Group(
         "fentry": Leaf("Attach to the entry of a kernel function.", "link.targets", "FENTRY"),
         "fexit": Leaf("Attach to the return of a kernel function.", "link.targets", "FEXIT"),
         "lsm": Leaf("Attach to a hook of the security modules.", "link.targets", "LSM"),
+        "raw_tracepoint": Leaf("Attach to a raw tracepoint.", "link.targets", "RAW_TRACEPOINT"),
+        "tp_btf": Leaf("Attach to a tracepoint with typed arguments.", "link.targets", "TP_BTF"),
+        "kprobe.multi": Leaf("Attach to many kernel functions.", "link.targets", "KPROBE_MULTI"),
+        "uprobe.multi": Leaf("Attach to many functions of a program.", "link.targets", "UPROBE_MULTI"),
+        "cgroup": Leaf("Attach to a control group.", "link.targets", "CGROUP"),
+        "sk_lookup": Leaf("Attach to a namespace's socket lookup.", "link.targets", "SK_LOOKUP"),
+        "netfilter": Leaf("Attach to a netfilter hook.", "link.targets", "NETFILTER"),
+        "iter": Leaf("Make an iterator readable.", "link.targets", "ITER"),
     },
 )
 

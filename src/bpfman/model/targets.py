@@ -82,6 +82,90 @@ class LsmAttach(NamedTuple):
         return self.hook_name
 
 
+class RawTracepointAttach(NamedTuple):
+    """A tracepoint by its bare name, without the group; the program gets the raw arguments."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TpBtfAttach(NamedTuple):
+    """A tracepoint with typed arguments, which was fixed when the program was loaded."""
+
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class KprobeMultiAttach(NamedTuple):
+    """Functions of the kernel: names and patterns (`vfs_*`), separated by commas.  The program decides `retprobe`."""
+
+    functions: str
+    retprobe: bool = False
+
+    def __str__(self) -> str:
+        return self.functions
+
+
+class UprobeMultiAttach(NamedTuple):
+    """Symbols of a program or library: names and patterns, separated by commas; the rest is as for UprobeAttach."""
+
+    target: str
+    functions: str
+    pid: int = 0
+    retprobe: bool = False
+    container_pid: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.functions}"
+
+
+class CgroupAttach(NamedTuple):
+    """A control group, by the path of its directory.  `hook` was fixed when the program was loaded."""
+
+    hook: str = ""
+    cgroup: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.cgroup} {self.hook}"
+
+
+class SkLookupAttach(NamedTuple):
+    """The socket lookup of a network namespace; without a path, of our own."""
+
+    netns: str = ""
+
+    def __str__(self) -> str:
+        return self.netns or "own network namespace"
+
+
+class NetfilterAttach(NamedTuple):
+    """A netfilter hook: `family` is ipv4 or ipv6.  Lower priorities run first, among nftables' and iptables' own."""
+
+    family: str
+    hook: str
+    priority: int = 0
+    defragment: bool = False
+    netns: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.family} {self.hook} priority {self.priority}" + (
+            f" netns={self.netns}" if self.netns else ""
+        )
+
+
+class IterAttach(NamedTuple):
+    """What the program goes through when its pin is read; fixed when the program was loaded."""
+
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
 TARGETS: dict[str, type] = {
     "tracepoint": TracepointAttach,
     "kprobe": KprobeAttach,
@@ -89,10 +173,33 @@ TARGETS: dict[str, type] = {
     "fentry": FentryAttach,
     "fexit": FexitAttach,
     "lsm": LsmAttach,
+    "raw_tracepoint": RawTracepointAttach,
+    "tp_btf": TpBtfAttach,
+    "kprobe.multi": KprobeMultiAttach,
+    "uprobe.multi": UprobeMultiAttach,
+    "cgroup": CgroupAttach,
+    "sk_lookup": SkLookupAttach,
+    "netfilter": NetfilterAttach,
+    "iter": IterAttach,
 }
 
 if TYPE_CHECKING:
-    Target = TracepointAttach | KprobeAttach | UprobeAttach | FentryAttach | FexitAttach | LsmAttach
+    Target = (
+        TracepointAttach
+        | KprobeAttach
+        | UprobeAttach
+        | FentryAttach
+        | FexitAttach
+        | LsmAttach
+        | RawTracepointAttach
+        | TpBtfAttach
+        | KprobeMultiAttach
+        | UprobeMultiAttach
+        | CgroupAttach
+        | SkLookupAttach
+        | NetfilterAttach
+        | IterAttach
+    )
 
 
 def verb_of_target(target: Target) -> str:

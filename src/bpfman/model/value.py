@@ -2,8 +2,8 @@
 """The base of every frozen value: `NamedTuple`, without what it costs at start-up.
 
 A command is a process.  `typing` alone takes longer to import than `program list` takes to ask the kernel, and
-`collections.namedtuple` compiles code for each class.  Type checkers see the real `typing.NamedTuple`; at run time a class
-with the same behaviour (fields, defaults, `_replace`, `_asdict`, matching, pickling) is made without either.
+`collections.namedtuple` compiles code for each class.  Type checkers see the real `typing.NamedTuple`; at run time a
+class with the same behaviour (fields, defaults, `_replace`, `_asdict`, matching, pickling) is made without either.
 Nothing but value classes belongs here.
 """
 
@@ -36,10 +36,12 @@ else:
             unknown = [name for name in changes if name not in self._fields]
             if unknown:
                 raise ValueError(f"{type(self).__name__} has no field {', '.join(unknown)}")
-            return tuple.__new__(type(self), [changes.get(name, old) for name, old in zip(self._fields, self)])
+            return tuple.__new__(
+                type(self), [changes.get(name, old) for name, old in zip(self._fields, self, strict=True)]
+            )
 
         def __repr__(self):
-            fields = ", ".join(f"{name}={value!r}" for name, value in zip(self._fields, self))
+            fields = ", ".join(f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True))
             return f"{type(self).__name__}({fields})"
 
         def __getnewargs__(self):
@@ -47,12 +49,15 @@ else:
 
     def _complete(cls, args, kwargs):
         """The values in field order: those given by position, by name, by default."""
-        given = dict(zip(cls._fields, args))
-        missing = [n for n in cls._fields if n not in given and n not in kwargs and n not in cls._field_defaults]
+        given = dict(zip(cls._fields, args, strict=False))
+        missing = [
+            n for n in cls._fields if n not in given and n not in kwargs and n not in cls._field_defaults
+        ]
         if len(args) > len(cls._fields) or missing or any(n in given or n not in cls._fields for n in kwargs):
             raise TypeError(
                 f"{cls.__name__}() takes {', '.join(cls._fields)}: got {len(args)} by position and "
-                f"{', '.join(kwargs) or 'none'} by name" + (f"; missing {', '.join(missing)}" if missing else "")
+                f"{', '.join(kwargs) or 'none'} by name"
+                + (f"; missing {', '.join(missing)}" if missing else "")
             )
         values = {**cls._field_defaults, **given, **kwargs}
         return [values[name] for name in cls._fields]

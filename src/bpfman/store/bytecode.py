@@ -108,7 +108,9 @@ def _provenance_json(program_id: int, provenance: Provenance) -> bytes:
         "source_kind": quote(provenance.source_kind),
         "loaded_at": quote(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(provenance.loaded_at))),
     }
-    return ("{\n" + ",\n".join(f"  {quote(key)}: {value}" for key, value in fields.items()) + "\n}\n").encode()
+    return (
+        "{\n" + ",\n".join(f"  {quote(key)}: {value}" for key, value in fields.items()) + "\n}\n"
+    ).encode()
 
 
 def _write(path: str, data: bytes) -> None:

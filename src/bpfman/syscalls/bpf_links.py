@@ -8,8 +8,13 @@ as include/uapi/linux/bpf.h has it, cut off after the last field.  Raises OSErro
 from __future__ import annotations
 
 import ctypes as c
+import os
 
 from bpfman.syscalls.bpf import LINK_CREATE, call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RAW_TRACEPOINT_OPEN = 17  # enum bpf_cmd
 
@@ -31,6 +36,102 @@ class RawTracepointAttr(c.Structure):
     """`raw_tracepoint`; `cookie` came with 6.10."""
 
     _fields_ = [("name", c.c_uint64), ("prog_fd", c.c_uint32), ("cookie", c.c_uint64)]
+
+
+class PlainAttr(c.Structure):
+    """`link_create` for what needs no more than a target."""
+
+    _fields_ = [*_HEAD]
+
+
+class KprobeMultiAttr(c.Structure):
+    """`link_create.kprobe_multi` (5.18)."""
+
+    _fields_ = [
+        *_HEAD,
+        ("multi_flags", c.c_uint32),
+        ("cnt", c.c_uint32),
+        ("syms", c.c_uint64),
+        ("addrs", c.c_uint64),
+        ("cookies", c.c_uint64),
+    ]
+
+
+class UprobeMultiAttr(c.Structure):
+    """`link_create.uprobe_multi` (6.6)."""
+
+    _fields_ = [
+        *_HEAD,
+        ("path", c.c_uint64),
+        ("offsets", c.c_uint64),
+        ("ref_ctr_offsets", c.c_uint64),
+        ("cookies", c.c_uint64),
+        ("cnt", c.c_uint32),
+        ("multi_flags", c.c_uint32),
+        ("pid", c.c_uint32),
+    ]
+
+
+class NetfilterAttr(c.Structure):
+    """`link_create.netfilter` (6.4)."""
+
+    _fields_ = [
+        *_HEAD,
+        ("pf", c.c_uint32),
+        ("hooknum", c.c_uint32),
+        ("priority", c.c_int32),
+        ("netfilter_flags", c.c_uint32),
+    ]
+
+
+def plain(program_fd: int, target_fd: int, attach_type: int) -> int:
+    """A link to what a descriptor stands for: a cgroup, a network namespace."""
+    return call(LINK_CREATE, PlainAttr(prog_fd=program_fd, target_fd=target_fd, attach_type=attach_type))
+
+
+def kprobe_multi(program_fd: int, attach_type: int, functions: Sequence[str], returns: bool) -> int:
+    """A link on functions of the kernel."""
+    names = [c.create_string_buffer(name.encode()) for name in functions]
+    addresses = (c.c_uint64 * len(names))(*(c.addressof(name) for name in names))
+    attr = KprobeMultiAttr(
+        prog_fd=program_fd,
+        attach_type=attach_type,
+        multi_flags=returns,
+        cnt=len(names),
+        syms=c.addressof(addresses),
+    )
+    return call(LINK_CREATE, attr)
+
+
+def uprobe_multi(
+    program_fd: int, attach_type: int, path: str, offsets: Sequence[int], returns: bool, pid: int
+) -> int:
+    """A link on places of a file, in one process or (0) all."""
+    name = c.create_string_buffer(os.fsencode(path))
+    places = (c.c_uint64 * len(offsets))(*offsets)
+    attr = UprobeMultiAttr(
+        prog_fd=program_fd,
+        attach_type=attach_type,
+        path=c.addressof(name),
+        offsets=c.addressof(places),
+        cnt=len(offsets),
+        multi_flags=returns,
+        pid=pid,
+    )
+    return call(LINK_CREATE, attr)
+
+
+def netfilter(program_fd: int, attach_type: int, family: int, hook: int, priority: int, flags: int) -> int:
+    """A link on a netfilter hook of the calling thread's network namespace."""
+    attr = NetfilterAttr(
+        prog_fd=program_fd,
+        attach_type=attach_type,
+        pf=family,
+        hooknum=hook,
+        priority=priority,
+        netfilter_flags=flags,
+    )
+    return call(LINK_CREATE, attr)
 
 
 def perf_event(program_fd: int, event_fd: int, attach_type: int, cookie: int = 0) -> int:

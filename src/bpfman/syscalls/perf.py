@@ -86,6 +86,12 @@ def tracepoints() -> Iterator[str]:
         yield line.replace(":", "/", 1)
 
 
+def traceable_functions() -> list[str]:
+    """The functions of the kernel and its modules that can be probed together.  Raises KernelRefused."""
+    text = _read("available_filter_functions") or ""
+    return [line.split(" ", 1)[0] for line in text.splitlines()]
+
+
 def _is_plain(name: str) -> bool:
     """Whether it names an entry of a directory, not a way out of it."""
     return name not in ("", ".", "..") and "/" not in name and "\0" not in name

@@ -37,7 +37,7 @@ def _explained(error: OSError, ifindex: int, mode: str) -> Exception:
         )
     hints = {
         errno.EOPNOTSUPP: f"the driver of {name} has no {mode} XDP; --mode generic works with every driver",
-        errno.EINVAL: f"the driver of {name} refuses XDP as it is set up (rings, offloads, a bond's or bridge's rules); "
+        errno.EINVAL: f"the driver of {name} refuses XDP as it is set up (rings, offloads, a bond's rules); "
         "`dmesg` may say more, --mode generic works with every driver",
         errno.ERANGE: f"the MTU of {name} ({found.mtu if found else '?'}) is too large for XDP programs without frags "
         'support: lower it, or build every program on this hook with SEC("xdp.frags")',

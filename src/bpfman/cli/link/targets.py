@@ -8,7 +8,7 @@ share by priority, are in `attach`.
 from __future__ import annotations
 
 from bpfman.cli.command import Argument, Command, Flag
-from bpfman.cli.flags import DRY_RUN, METADATA, OUTPUT
+from bpfman.cli.flags import DRY_RUN, METADATA, NETNS, OUTPUT
 from bpfman.cli.link.attach import PROGRAM, attach, tracepoint
 from bpfman.cli.values import number
 
@@ -49,6 +49,11 @@ def _row(
         description=f"{description}\n\nNeeds {needs}",
         examples=[("Attach program 440", f"bpfman link attach {verb} 440{example}")],
     )
+
+
+def _signed(text: str) -> int:
+    """A whole number, which may be negative."""
+    return -number(text[1:]) if text.startswith("-") else number(text)
 
 
 def _run_tracepoint(args: Arguments) -> None:
@@ -121,6 +126,81 @@ FEXIT = _row(
     "",
     needs="Linux 5.15 with CONFIG_DEBUG_INFO_BTF, not locked down for confidentiality; functions of modules need BTF "
     "of modules; arm64 needs Linux 6.0.",
+)
+RAW_TRACEPOINT = _row(
+    "raw_tracepoint",
+    "Runs the program each time the kernel passes the tracepoint, with its raw arguments.",
+    " sched_switch",
+    needs="Linux 5.15.",
+    arguments=[Argument("name", "NAME", "The tracepoint, without its group.")],
+)
+TP_BTF = _row(
+    "tp_btf",
+    f"Runs the program each time the kernel passes a tracepoint, with typed arguments. {_FIXED} tp_btf:NAME:TRACEPOINT.",
+    "",
+    needs="Linux 5.15 with CONFIG_DEBUG_INFO_BTF, not locked down for confidentiality.",
+)
+FUNCTIONS = Argument("functions", "FUNCTION[,...]", "Functions by name or pattern, such as vfs_*, comma-separated.")
+KPROBE_MULTI = _row(
+    "kprobe.multi",
+    "Runs the program each time one of many kernel functions is entered; a program loaded as kretprobe.multi when it "
+    "returns. All are attached at once, by one link.",
+    " vfs_read,vfs_write",
+    needs="Linux 5.18 with CONFIG_FPROBE, not locked down for confidentiality.",
+    arguments=[FUNCTIONS],
+)
+UPROBE_MULTI = _row(
+    "uprobe.multi",
+    "Runs the program each time a process enters one of many functions of a program or library; a program loaded as "
+    "uretprobe.multi when it returns. All are attached at once, by one link.",
+    " libc malloc,free",
+    needs="Linux 6.6 with CONFIG_UPROBES.",
+    arguments=[TARGET, FUNCTIONS],
+    flags=[PID, CONTAINER_PID],
+)
+CGROUP = _row(
+    "cgroup",
+    "Runs the program for what the processes of a control group, and of those below it, do. Which hook it is was fixed "
+    "when the program was loaded: by its section, or as in --programs cgroup_skb:NAME:egress. Takes programs of the "
+    "types cgroup_skb, cgroup_sock, cgroup_sock_addr, cgroup_sockopt, cgroup_device, cgroup_sysctl and sock_ops.",
+    " /sys/fs/cgroup/system.slice",
+    needs="Linux 5.15 with CONFIG_CGROUP_BPF, and cgroup v2; hooks of Unix sockets need Linux 6.7.",
+    arguments=[Argument("cgroup", "CGROUP", "The directory of the control group.", complete="directory")],
+)
+SK_LOOKUP = _row(
+    "sk_lookup",
+    "Runs the program when a network namespace looks for the socket that an incoming connection or packet is for.",
+    " --netns /var/run/netns/blue",
+    needs="Linux 5.15.",
+    flags=[NETNS],
+)
+NETFILTER = _row(
+    "netfilter",
+    "Runs the program on packets at a netfilter hook, among the rules of nftables and iptables. The kernel takes one "
+    "BPF program at each priority.",
+    " ipv4 input --priority 10",
+    needs="Linux 6.4 with CONFIG_NETFILTER_BPF_LINK; --defragment needs Linux 6.6.",
+    arguments=[
+        Argument("family", "FAMILY", "ipv4 or ipv6.", choices=("ipv4", "ipv6")),
+        Argument(
+            "hook",
+            "HOOK",
+            "Where on a packet's way.",
+            choices=("prerouting", "input", "forward", "output", "postrouting"),
+        ),
+    ],
+    flags=[
+        Flag("priority", "p", "N", "The place among all that is there: lower runs first (default 0).", parse=_signed),
+        Flag("defragment", about="Put fragments together before the program sees them."),
+        NETNS,
+    ],
+)
+ITER = _row(
+    "iter",
+    "Makes the program readable: each time the link's pin is read, it runs over all tasks, maps, sockets or whatever "
+    f"it was loaded for, and what it writes is what is read. {_FIXED} iter:NAME:task.",
+    "",
+    needs="Linux 5.15 with CONFIG_DEBUG_INFO_BTF.",
 )
 LSM = _row(
     "lsm",

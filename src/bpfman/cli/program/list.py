@@ -66,7 +66,9 @@ def _has_type(entry: ProgramEntry, types: list[str]) -> bool:
         return entry.record.type in types
     if entry.kernel is None:
         return False
-    return program_type_name(entry.kernel.type) in [KINDS[name].coarse if name in KINDS else name for name in types]
+    return program_type_name(entry.kernel.type) in [
+        KINDS[name].coarse if name in KINDS else name for name in types
+    ]
 
 
 def _has_metadata(metadata: Mapping[str, str], application: str, args: Arguments) -> bool:

@@ -22,10 +22,10 @@ def program_spec(text: str) -> ProgramSpec:
     kind = KINDS.get(parts[0].lower())
     if kind is None:
         raise UsageError(f'unknown program type "{parts[0]}" in "{text}"', "types: " + ", ".join(KINDS))
-    form = "TYPE:NAME:ATTACH_FUNC" if kind.attach_func else "TYPE:NAME"
-    if not all(parts) or len(parts) != form.count(":") + 1:
+    form = "TYPE:NAME:ATTACH_FUNC" if kind.attach_func else "TYPE:NAME[:HOOK]" if kind.hooks else "TYPE:NAME"
+    if not all(parts) or len(parts) not in {2 if kind.hooks else form.count(":") + 1, form.count(":") + 1}:
         raise UsageError(f'expected {form} for {kind.name}, got "{text}"')
-    return ProgramSpec(kind.name, parts[1], parts[2] if kind.attach_func else None)
+    return ProgramSpec(kind.name, parts[1], parts[2] if len(parts) > 2 else None)
 
 
 def program_specs(text: str) -> list[ProgramSpec]:
