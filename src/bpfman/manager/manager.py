@@ -12,7 +12,7 @@ no cache; any number of them, in any number of processes, work on one runtime di
 from __future__ import annotations
 
 from bpfman.bpf.kernel import Kernel
-from bpfman.errors import BpfmanError, InvalidRequest, PartialFailure
+from bpfman.errors import BpfmanError, Interrupted, InvalidRequest, PartialFailure
 from bpfman.manager.viewing import View
 from bpfman.model.chain import Chain
 from bpfman.store.database import Store
@@ -323,6 +323,8 @@ def _each(ids: Sequence[int] | Mapping[int, None], act: Callable[[int], None], n
     for each in ids:
         try:
             act(each)
+        except Interrupted:  # nor are the others tried then
+            raise
         except BpfmanError as error:
             failures.append((f"{noun} {each}", error))
     if failures:
