@@ -125,6 +125,17 @@ class Executable:
                 text for text in bytes(self._strings(section)).decode(errors="replace").split("\0") if text
             }
 
+    def functions(self) -> dict[str, int]:
+        """The addresses of all functions, by name."""
+        found: dict[str, int] = {}
+        for section in self._symbol_tables():
+            names, table = bytes(self._strings(section)), self._contents(section)
+            whole = table[: len(table) // _SYMBOL.size * _SYMBOL.size]
+            for name, info, _, defined, address, _ in _SYMBOL.iter_unpack(whole):
+                if info & 0xF == _STT_FUNC and defined and address and name < len(names):
+                    found.setdefault(names[name : names.find(b"\0", name)].decode(errors="replace"), address)
+        return found
+
     def has_symbols(self) -> bool:
         """Whether it has more than what dynamic linking needs."""
         return any(section.type == _SHT_SYMTAB and section.size for section in self._sections)

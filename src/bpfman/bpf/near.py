@@ -32,6 +32,22 @@ def near(wanted: str, names: Iterable[str], most: int = 3) -> list[str]:
     return [*dict.fromkeys([*found, *contained])][:most] if wanted else []
 
 
+def matching(what: str, wanted: str, names: Iterable[str]) -> list[str]:
+    """The names that comma-separated names and patterns (`vfs_*`) mean; SymbolNotFound for one that means none."""
+    from fnmatch import filter as matching_pattern
+
+    known = set(names)
+    found: set[str] = set()
+    for pattern in (each.strip() for each in wanted.split(",")):
+        matches = {pattern} & known or set(
+            matching_pattern(known, pattern) if set("*?[") & set(pattern) else ()
+        )
+        if not matches:
+            raise symbol_not_found(what, pattern, known)
+        found |= matches
+    return sorted(found)
+
+
 def _shares(wanted: str, name: str) -> bool:
     """Whether a name begins or ends as the wanted one does."""
     return name[:2] == wanted[:2] or name[-4:] == wanted[-4:]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bpfman.bpf import attach_target, code, explain, info
 from bpfman.errors import InvalidRequest, KernelRefused, ObjectError
-from bpfman.model.kinds import KINDS
+from bpfman.model.kinds import KINDS, expected_attach
 from bpfman.model.value import NamedTuple
 from bpfman.syscalls import libbpf
 
@@ -137,7 +137,7 @@ def _choose(handle: int, specs: Sequence[ProgramSpec], log: libbpf.LogBuffer) ->
             continue
         kind = KINDS[spec.type]
         libbpf.call("bpf_program__set_type", program, kind.kernel_type)
-        libbpf.call("bpf_program__set_expected_attach_type", program, kind.expected_attach)
+        libbpf.call("bpf_program__set_expected_attach_type", program, expected_attach(kind, spec.attach_func))
         if kind.attach_func:
             attach_target.fix(program, kind, spec.attach_func or "")
         libbpf.call("bpf_program__set_log_buf", program, log.address, log.SIZE)

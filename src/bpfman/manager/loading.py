@@ -16,7 +16,7 @@ from bpfman.errors import InvalidRequest, MapNotFound, MapOwnerNotFound, ObjectE
 from bpfman.manager.plan import Step
 from bpfman.manager.work import now
 from bpfman.model.code import ProgramMap
-from bpfman.model.kinds import KINDS, family_of, kind_of_section
+from bpfman.model.kinds import KINDS, family_of, hook_of_section, kind_of_section
 from bpfman.model.program import ProgramRecord
 from bpfman.model.value import NamedTuple
 from bpfman.store import bytecode
@@ -102,8 +102,11 @@ def check(spec: LoadSpec, data: bytes) -> Request:
         raise InvalidRequest(
             f'program "{twice}" is named twice', "load it once; it can be attached many times"
         )
-    for program, entry in zip(spec.programs, summary.select(names), strict=True):
+    entries = summary.select(names)
+    for program, entry in zip(spec.programs, entries, strict=True):
         _check_kind(program, entry.section)
+    programs = zip(spec.programs, entries, strict=True)
+    spec = spec._replace(programs=tuple(_with_hook(program, entry.section) for program, entry in programs))
     for name, value in spec.globals.items():
         size = summary.variable(name).size
         if len(value) != size:
@@ -122,7 +125,7 @@ def _check_kind(program: ProgramSpec, section: str) -> None:
         raise InvalidRequest(
             f'"{program.name}": {program.type} programs need a function: {program.type}:NAME:FUNCTION'
         )
-    if program.attach_func and not kind.attach_func:
+    if program.attach_func and not kind.attach_func and not kind.hooks:
         raise InvalidRequest(
             f'"{program.name}": {program.type} programs take no function: {program.type}:NAME'
         )
@@ -137,6 +140,21 @@ def _check_kind(program: ProgramSpec, section: str) -> None:
             ),
             f"load it as `{implied}:{program.name}`" if implied in KINDS else "",
         )
+
+
+def _with_hook(program: ProgramSpec, section: str) -> ProgramSpec:
+    """The program with the hook that it is for, where its kind has several: as asked, or as its section says."""
+    kind = KINDS[program.type]
+    if not kind.hooks:
+        return program
+    hook = program.attach_func or hook_of_section(kind, section)
+    if hook not in kind.hooks:
+        why = f'{kind.name} has no hook "{hook}"' if hook else f'section "{section}" names no hook'
+        raise InvalidRequest(
+            f'"{program.name}": {why}',
+            f"name one of {', '.join(kind.hooks)}: {kind.name}:NAME:HOOK",
+        )
+    return program._replace(attach_func=hook)
 
 
 def load_into_kernel(work: Work, request: Request) -> LoadedObject:

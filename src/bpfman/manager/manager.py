@@ -99,7 +99,7 @@ class Manager:
         else:
             # The verifier may take its time: nobody waits for it.
             with self._kernel.load_object(
-                data, request.summary, spec.programs, name=request.name, globals=spec.globals, reuse={}
+                data, request.summary, request.spec.programs, name=request.name, globals=spec.globals, reuse={}
             ) as loaded, self._writing() as work:  # fmt: skip
                 reap(work)
                 work.run(loading.steps(work, request, loaded))

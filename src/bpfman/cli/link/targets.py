@@ -136,11 +136,14 @@ RAW_TRACEPOINT = _row(
 )
 TP_BTF = _row(
     "tp_btf",
-    f"Runs the program each time the kernel passes a tracepoint, with typed arguments. {_FIXED} tp_btf:NAME:TRACEPOINT.",
+    f"Runs the program each time the kernel passes a tracepoint, with typed arguments. {_FIXED} "
+    "tp_btf:NAME:TRACEPOINT.",
     "",
     needs="Linux 5.15 with CONFIG_DEBUG_INFO_BTF, not locked down for confidentiality.",
 )
-FUNCTIONS = Argument("functions", "FUNCTION[,...]", "Functions by name or pattern, such as vfs_*, comma-separated.")
+FUNCTIONS = Argument(
+    "functions", "FUNCTION[,...]", "Functions by name or pattern, such as vfs_*, comma-separated."
+)
 KPROBE_MULTI = _row(
     "kprobe.multi",
     "Runs the program each time one of many kernel functions is entered; a program loaded as kretprobe.multi when it "
@@ -190,7 +193,13 @@ NETFILTER = _row(
         ),
     ],
     flags=[
-        Flag("priority", "p", "N", "The place among all that is there: lower runs first (default 0).", parse=_signed),
+        Flag(
+            "priority",
+            "p",
+            "N",
+            "The place among all that is there: lower runs first (default 0).",
+            parse=_signed,
+        ),
         Flag("defragment", about="Put fragments together before the program sees them."),
         NETNS,
     ],

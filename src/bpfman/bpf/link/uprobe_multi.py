@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Uprobes at many symbols of a program or library with one link (6.6), which attaches them at once."""
+
+from __future__ import annotations
+
+import errno
+
+from bpfman.bpf import executable, processes, refusals, sight
+from bpfman.bpf.link.link import Link
+from bpfman.bpf.near import matching
+from bpfman.errors import KernelRefused, ProcessNotFound
+from bpfman.model.kinds import ATTACH_TRACE_UPROBE_MULTI
+from bpfman.syscalls import bpf_links, probes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bpfman.bpf.sight import File
+    from bpfman.model.kinds import Kind
+    from bpfman.model.targets import UprobeMultiAttach
+
+
+def check(kind: Kind, target: UprobeMultiAttach) -> None:
+    probes.require("uprobe")
+    with sight.find(target.target, target.pid, target.container_pid) as file:
+        _offsets(file, target)
+
+
+def create(kind: Kind, program_fd: int, target: UprobeMultiAttach) -> Link:
+    what = f"attach {kind.name} to {target}"
+    pid = processes.own_number(target.pid) if target.pid else 0
+    with sight.find(target.target, target.pid, target.container_pid) as file:
+        offsets = _offsets(file, target)
+        try:
+            return Link(
+                bpf_links.uprobe_multi(
+                    program_fd, ATTACH_TRACE_UPROBE_MULTI, file.name, offsets, target.retprobe, pid
+                )
+            )
+        except OSError as error:
+            if error.errno == errno.ESRCH:
+                raise ProcessNotFound(f"{what}: process {target.pid} is gone") from error
+            hint = f"{kind.name} came with Linux {kind.attach_since}" if error.errno == errno.EINVAL else ""
+            raise KernelRefused(what, error.errno or 0, hint or refusals.hint(error.errno or 0)) from error
+
+
+def _offsets(file: File, target: UprobeMultiAttach) -> list[int]:
+    """The places in the file: aliases of one place count once."""
+    with executable.read(file.fd) as program:
+        symbols = program.functions()
+        names = matching(f"symbol in {target.target}", target.functions, symbols)
+        return sorted({program.offset_of(symbols[name]) for name in names})
