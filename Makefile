@@ -5,7 +5,7 @@ PYTHON_ENV := .venv/bin/python
 # Where ip, tc and bpftool are; `su` without `-` leaves it out.
 export PATH := $(PATH):/usr/sbin:/sbin
 .DEFAULT_GOAL := help
-.PHONY: help venv system system-tests test demo bench lint format objects generated clean
+.PHONY: help venv system system-tests test demo bench docs lint format objects generated clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ demo: system .venv/installed ## see bpfman at work between two network namespace
 bench: system .venv/installed ## measure speed and memory (root); a table as text and JSON
 	$(PYTHON_ENV) -m benchmarks $(ARGS)
 
+docs: .venv/installed ## the documentation, as HTML in docs/_build/html
+	$(PYTHON_ENV) -m pip install --quiet --disable-pip-version-check -c tools/constraints.txt -e '.[docs]'
+	$(PYTHON_ENV) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
 lint: .venv/installed ## style, types and layers, without the other tests
 	$(PYTHON_ENV) -m ruff check .
 	$(PYTHON_ENV) -m ruff format --check .
@@ -49,5 +53,5 @@ generated: .venv/installed ## write every generated file anew
 	$(PYTHON_ENV) tools/generate.py
 
 clean: ## remove what was built, the environment too
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
+	rm -rf .venv build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
