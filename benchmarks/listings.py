@@ -31,10 +31,9 @@ def rows(effort: int) -> Iterator[Row]:
         for programs in HOSTS:
             ids += [node.load(EMPTY) for _ in range(programs - len(ids))]
             listing, gets[programs] = _look(node, ids[len(ids) // 2], effort)
-            yield Row(f"list, {programs:,} programs", ms(listing), "ms", None, _whole("list"))
-            yield Row(
-                f"get, {programs:,} programs", ms(gets[programs]), "ms", None, _whole("get", str(ids[0]))
-            )
+            host = f"{programs:,} program{'s' if programs > 1 else ''}"
+            yield Row(f"list, {host}", ms(listing), "ms", None, _whole("list"))
+            yield Row(f"get, {host}", ms(gets[programs]), "ms", None, _whole("get", str(ids[0])))
         first, last = gets[HOSTS[0]], gets[HOSTS[-1]]
         yield Row(f"get, {HOSTS[-1]:,} programs / {HOSTS[0]} program", last / first, "x", GROWTH)
         with _writer(node):
