@@ -68,8 +68,11 @@ class Executable:
             raise
 
     def close(self) -> None:
-        self._data.release()
-        self._map.close()
+        try:
+            self._data.release()
+            self._map.close()
+        except BufferError:  # an error on its way holds a piece of it; the mapping goes when that does
+            pass
 
     def __enter__(self) -> Self:
         return self

@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 def check(kind: Kind, target: KprobeMultiAttach) -> None:
     if refusals.built_with("CONFIG_FPROBE") is False:
-        raise Unsupported(
-            f"this kernel has no {kind.name}: it was built without CONFIG_FPROBE",
-            "attach to the functions one by one, with kprobe",
-        )
+        raise _not_built(kind)
     _functions(target)
 
 
@@ -32,14 +29,22 @@ def create(kind: Kind, program_fd: int, target: KprobeMultiAttach) -> Link:
         functions = _functions(target)
         return Link(bpf_links.kprobe_multi(program_fd, ATTACH_TRACE_KPROBE_MULTI, functions, target.retprobe))
     except OSError as error:
+        if error.errno == errno.EOPNOTSUPP:
+            raise _not_built(kind) from error
         hint = {
-            errno.EOPNOTSUPP: "the kernel was built without CONFIG_FPROBE",
             errno.EINVAL: f"{kind.name} came with Linux {kind.attach_since}",
             errno.ESRCH: "one of the functions cannot be probed: /sys/kernel/tracing/available_filter_functions "
             "lists those that can",
         }.get(error.errno or 0)
         what = f"attach {kind.name} to {target}"
         raise KernelRefused(what, error.errno or 0, hint or refusals.hint(error.errno or 0)) from error
+
+
+def _not_built(kind: Kind) -> Unsupported:
+    return Unsupported(
+        f"this kernel has no {kind.name}: it was built without CONFIG_FPROBE",
+        "attach to the functions one by one, with kprobe",
+    )
 
 
 def _functions(target: KprobeMultiAttach) -> list[str]:
