@@ -78,7 +78,9 @@ class ProgramNotFound(NotFound):
 
 class LinkNotFound(NotFound):
     def __init__(self, link_id: int, hint: str = "") -> None:
-        super().__init__(f"link {link_id} does not exist", hint)
+        super().__init__(
+            f"link {link_id} does not exist", hint or "`bpfman link list` shows the links there are"
+        )
         self.link_id = link_id
 
 

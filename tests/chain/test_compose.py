@@ -215,3 +215,17 @@ def test_two_programs_of_one_object_share_its_types():
 def test_types_that_libbpf_cannot_read_name_their_program():
     with pytest.raises(ChainLimit, match=r'types of program "broken" cannot be merged'):
         compose([Place(returning(2, "broken", btf=b"not type information"), 0)], XDP)
+
+
+def test_more_maps_than_a_program_may_have_are_refused_with_the_name_of_the_member():
+    members = [returning(2, f"member_{number}") for number in range(65)]
+    members = [
+        each._replace(code=each.code._replace(maps=(MapReference(0, 500 + number),)))
+        for number, each in enumerate(members)
+    ]
+    places = [Place(each, XDP_DEFAULT) for each in members]
+    assert compose(places[:64], XDP)
+    with pytest.raises(ChainLimit, match='maps of program "member_64": the kernel allows 64 maps'):
+        compose(places, XDP)
+    with pytest.raises(ChainLimit, match="member_63"):
+        compose(places[:64], XDP, accounting=1)

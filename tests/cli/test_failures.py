@@ -109,7 +109,10 @@ def test_the_only_one(bpfman_command, stand_in):
     stand_in.answers["detach"] = PartialFailure(
         "1 of 1 link(s) failed to detach", [("link 3", LinkNotFound(3))]
     )
-    assert bpfman_command("link", "detach", "3").err == "bpfman: error: link 3 does not exist\n"
+    assert bpfman_command("link", "detach", "3").err.splitlines() == [
+        "bpfman: error: link 3 does not exist",
+        "  hint: `bpfman link list` shows the links there are",
+    ]
 
 
 @pytest.mark.parametrize(

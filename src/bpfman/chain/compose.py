@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bpfman.model.verdicts import Verdicts
 
 MAX_FUNCTIONS = 256  # BPF_MAX_SUBPROGS
+MAX_MAPS = 64  # MAX_USED_MAPS
 _LONGEST_JUMP = (1 << 15) - 1  # offsets have 16 bits
 NAME = "bpfman_chain"
 
@@ -108,7 +109,7 @@ def compose(
             "detach something from this hook first",
         )
     starts = {part.program_id: bpf.function_starts(part.code.instructions) for part in parts}
-    _check(parts, starts, len(own))
+    _check(parts, starts, len(own), accounting)
     blocks = []
     for part in parts:
         first = asm.here
@@ -135,7 +136,9 @@ def _distinct(places: Sequence[Place]) -> list[Part]:
     return sorted(parts.values(), key=lambda part: not part.code.local_types)
 
 
-def _check(parts: Sequence[Part], starts: dict[int, tuple[int, ...]], own: int) -> None:
+def _check(
+    parts: Sequence[Part], starts: dict[int, tuple[int, ...]], own: int, accounting: int | None
+) -> None:
     for part in parts:
         if part.code.modules:
             raise ChainLimit(
@@ -150,6 +153,7 @@ def _check(parts: Sequence[Part], starts: dict[int, tuple[int, ...]], own: int) 
             "like): only programs of one object may do so in a chain",
             "attach one of them to another hook",
         )
+    _check_maps(parts, accounting)
     total = own
     for part in parts:
         total += len(starts[part.program_id])
@@ -158,6 +162,18 @@ def _check(parts: Sequence[Part], starts: dict[int, tuple[int, ...]], own: int) 
                 f'the chain has no room for program "{part.name}": the kernel allows {MAX_FUNCTIONS} functions in one '
                 f"program, and with it there would be {total} or more",
                 "detach something from this hook first, or build the program with fewer functions",
+            )
+
+
+def _check_maps(parts: Sequence[Part], accounting: int | None) -> None:
+    used = set() if accounting is None else {accounting}
+    for part in parts:
+        used |= {reference.map_id for reference in part.code.maps}
+        if len(used) > MAX_MAPS:
+            raise ChainLimit(
+                f'the chain has no room for the maps of program "{part.name}": the kernel allows {MAX_MAPS} maps in '
+                f"one program, and with it there would be {len(used)} or more",
+                "have programs share maps (--map-owner-id), load as tcx, or detach something from this hook first",
             )
 
 

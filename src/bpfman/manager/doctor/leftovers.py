@@ -76,7 +76,8 @@ def _chain_directories(work: Work) -> Iterator[Finding]:
     for kind in CHAIN_TYPES:
         for name in kernel.pins_in(f"{layout.fs}/{kind}"):
             path = f"{layout.fs}/{kind}/{name}"
-            if path not in known:
+            # Others (iproute2) make directories of theirs in any bpffs they find.
+            if path not in known and name.replace("_", "", 1).isdecimal():
                 yield _stray(path, "chain", partial(_remove_chain, work, kind, path, name))
 
 
