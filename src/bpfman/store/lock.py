@@ -19,7 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.5  # seconds between two tries
+# Seconds between two tries.  Whoever sleeps long leaves the lock unused: a hundred waiters at this pace cost a few
+# per cent of a processor, and a queue moves ten times faster than with half a second.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 
 
 class Lock:
