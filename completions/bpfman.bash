@@ -9,7 +9,7 @@ _bpfman_commands() {
     "program") echo "load unload get list" ;;
     "program load") echo "file" ;;
     "link") echo "attach detach get list" ;;
-    "link attach") echo "xdp tc tcx tracepoint kprobe uprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi uprobe.multi cgroup sk_lookup netfilter iter" ;;
+    "link attach") echo "xdp tc tcx tracepoint kprobe uprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi uprobe.multi cgroup sk_lookup netfilter perf_event iter" ;;
     "chain") echo "list get account" ;;
     "chain account") echo "on off show" ;;
     "map") echo "list dump get set delete watch" ;;
@@ -43,6 +43,7 @@ _bpfman_flags() {
     "link attach cgroup") echo "--metadata --dry-run --output" ;;
     "link attach sk_lookup") echo "--netns --metadata --dry-run --output" ;;
     "link attach netfilter") echo "--priority --defragment --netns --metadata --dry-run --output" ;;
+    "link attach perf_event") echo "--frequency --period --pid --metadata --dry-run --output" ;;
     "link attach iter") echo "--metadata --dry-run --output" ;;
     "chain list") echo "--output" ;;
     "chain get") echo "--netns --output" ;;
@@ -66,9 +67,9 @@ _bpfman_flag_value() {
     "doctor -o") echo "words:text json" ;;
     "program get --output") echo "words:text json" ;;
     "program get -o") echo "words:text json" ;;
-    "program list --type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter iter" ;;
-    "program list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter iter" ;;
-    "program list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter iter" ;;
+    "program list --type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "program list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "program list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
     "program list --application") echo "any" ;;
     "program list --metadata-selector") echo "any" ;;
     "program list -m") echo "any" ;;
@@ -89,9 +90,9 @@ _bpfman_flag_value() {
     "link get --output") echo "words:text json" ;;
     "link get -o") echo "words:text json" ;;
     "link list --program-id") echo "program-ids" ;;
-    "link list --kind") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter iter" ;;
-    "link list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter iter" ;;
-    "link list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter iter" ;;
+    "link list --kind") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "link list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "link list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
     "link list --application") echo "any" ;;
     "link list --metadata-selector") echo "any" ;;
     "link list -m") echo "any" ;;
@@ -190,6 +191,13 @@ _bpfman_flag_value() {
     "link attach netfilter -m") echo "any" ;;
     "link attach netfilter --output") echo "words:text json" ;;
     "link attach netfilter -o") echo "words:text json" ;;
+    "link attach perf_event --frequency") echo "any" ;;
+    "link attach perf_event --period") echo "any" ;;
+    "link attach perf_event --pid") echo "any" ;;
+    "link attach perf_event --metadata") echo "any" ;;
+    "link attach perf_event -m") echo "any" ;;
+    "link attach perf_event --output") echo "words:text json" ;;
+    "link attach perf_event -o") echo "words:text json" ;;
     "link attach iter --metadata") echo "any" ;;
     "link attach iter -m") echo "any" ;;
     "link attach iter --output") echo "words:text json" ;;
@@ -277,6 +285,8 @@ _bpfman_argument() {
     "link attach netfilter 1") echo "program-ids" ;;
     "link attach netfilter 2") echo "words:ipv4 ipv6" ;;
     "link attach netfilter 3") echo "words:prerouting input forward output postrouting" ;;
+    "link attach perf_event 1") echo "program-ids" ;;
+    "link attach perf_event 2") echo "any" ;;
     "link attach iter 1") echo "program-ids" ;;
     "chain get 1") echo "words:xdp tc" ;;
     "chain get 2") echo "interfaces" ;;

@@ -8,7 +8,7 @@ function __bpfman_words
         if test $skip = yes
             set skip no
         else if string match -q -- '-*' $word
-            contains -- $word --application --config --container-pid --fn-name --global --image-cache-dir --interval --kind --lock-timeout --log --map-owner-id --metadata --metadata-selector --mode --netns --offset --output --pid --priority --proceed-on --program --program-id --program-type --programs --runtime-dir --selector --type -a -f -g -i -l -m -n -o -p; and set skip yes
+            contains -- $word --application --config --container-pid --fn-name --frequency --global --image-cache-dir --interval --kind --lock-timeout --log --map-owner-id --metadata --metadata-selector --mode --netns --offset --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --runtime-dir --selector --type -a -f -g -i -l -m -n -o -p; and set skip yes
         else
             echo $word
         end
@@ -64,6 +64,7 @@ complete -c bpfman -n '__bpfman_at -l 0 link attach' -a uprobe.multi -d 'Attach 
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a cgroup -d 'Attach to a control group.'
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a sk_lookup -d 'Attach to a namespace\'s socket lookup.'
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a netfilter -d 'Attach to a netfilter hook.'
+complete -c bpfman -n '__bpfman_at -l 0 link attach' -a perf_event -d 'Sample by time or by events.'
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a iter -d 'Make an iterator readable.'
 complete -c bpfman -n '__bpfman_at -l 0 chain' -a list -d 'List chains.'
 complete -c bpfman -n '__bpfman_at -l 0 chain' -a get -d 'Show one chain with its members.'
@@ -87,8 +88,8 @@ complete -c bpfman -n '__bpfman_at -m 0 -l 0 program get' -a '(bpfman program li
 complete -c bpfman -n '__bpfman_at program list' -l quiet -s q -d 'Print ids only, one a line'
 complete -c bpfman -n '__bpfman_at program list' -l attached -d 'Only programs that have links'
 complete -c bpfman -n '__bpfman_at program list' -l unattached -d 'Only programs that have none'
-complete -c bpfman -n '__bpfman_at program list' -l type -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter iter' -d 'Only programs of these types'
-complete -c bpfman -n '__bpfman_at program list' -l program-type -s p -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter iter' -d 'The same as --type'
+complete -c bpfman -n '__bpfman_at program list' -l type -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'Only programs of these types'
+complete -c bpfman -n '__bpfman_at program list' -l program-type -s p -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'The same as --type'
 complete -c bpfman -n '__bpfman_at program list' -l application -x -d 'Only those of this application'
 complete -c bpfman -n '__bpfman_at program list' -l metadata-selector -s m -x -d 'Only those with this metadata'
 complete -c bpfman -n '__bpfman_at program list' -l selector -s l -x -d 'Only those whose metadata matches a label selector, such as \'team=edge,ring!=canary\', \'ring in'
@@ -109,8 +110,8 @@ complete -c bpfman -n '__bpfman_at link get' -l output -s o -x -a 'text json' -d
 complete -c bpfman -n '__bpfman_at -m 0 -l 0 link get' -a '(bpfman link list -q 2>/dev/null)'
 complete -c bpfman -n '__bpfman_at link list' -l quiet -s q -d 'Print ids only, one a line'
 complete -c bpfman -n '__bpfman_at link list' -l program-id -x -a '(bpfman program list -q 2>/dev/null)' -d 'Only links of this program'
-complete -c bpfman -n '__bpfman_at link list' -l kind -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter iter' -d 'Only links of these kinds'
-complete -c bpfman -n '__bpfman_at link list' -l program-type -s p -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter iter' -d 'Only links of programs of these types'
+complete -c bpfman -n '__bpfman_at link list' -l kind -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'Only links of these kinds'
+complete -c bpfman -n '__bpfman_at link list' -l program-type -s p -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'Only links of programs of these types'
 complete -c bpfman -n '__bpfman_at link list' -l application -x -d 'Only those of this application'
 complete -c bpfman -n '__bpfman_at link list' -l metadata-selector -s m -x -d 'Only those with this metadata'
 complete -c bpfman -n '__bpfman_at link list' -l output -s o -x -a 'text json' -d 'How to print the result'
@@ -209,6 +210,13 @@ complete -c bpfman -n '__bpfman_at link attach netfilter' -l output -s o -x -a '
 complete -c bpfman -n '__bpfman_at -m 0 -l 0 link attach netfilter' -a '(bpfman program list -q 2>/dev/null)'
 complete -c bpfman -n '__bpfman_at -m 1 -l 1 link attach netfilter' -a 'ipv4 ipv6'
 complete -c bpfman -n '__bpfman_at -m 2 -l 2 link attach netfilter' -a 'prerouting input forward output postrouting'
+complete -c bpfman -n '__bpfman_at link attach perf_event' -l frequency -x -d 'How many samples a second'
+complete -c bpfman -n '__bpfman_at link attach perf_event' -l period -x -d 'How many events a sample'
+complete -c bpfman -n '__bpfman_at link attach perf_event' -l pid -x -d 'Only in this process, by its number on the host'
+complete -c bpfman -n '__bpfman_at link attach perf_event' -l metadata -s m -x -d 'Metadata to store with it'
+complete -c bpfman -n '__bpfman_at link attach perf_event' -l dry-run -d 'Print what would be done, and change nothing'
+complete -c bpfman -n '__bpfman_at link attach perf_event' -l output -s o -x -a 'text json' -d 'How to print the result'
+complete -c bpfman -n '__bpfman_at -m 0 -l 0 link attach perf_event' -a '(bpfman program list -q 2>/dev/null)'
 complete -c bpfman -n '__bpfman_at link attach iter' -l metadata -s m -x -d 'Metadata to store with it'
 complete -c bpfman -n '__bpfman_at link attach iter' -l dry-run -d 'Print what would be done, and change nothing'
 complete -c bpfman -n '__bpfman_at link attach iter' -l output -s o -x -a 'text json' -d 'How to print the result'

@@ -116,4 +116,11 @@ int on_iter(void *ctx)
 	return 0;
 }
 
+SEC("perf_event")
+int on_perf_event(void *ctx)
+{
+	count(14);
+	return 0;
+}
+
 char _license[] SEC("license") = "Dual BSD/GPL";

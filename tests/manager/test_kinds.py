@@ -27,6 +27,7 @@ from bpfman.model.targets import (
     KprobeMultiAttach,
     LsmAttach,
     NetfilterAttach,
+    PerfEventAttach,
     RawTracepointAttach,
     SkLookupAttach,
     TpBtfAttach,
@@ -75,6 +76,12 @@ def read_pin(link) -> None:
     Path(link.record.pin_path).read_bytes()
 
 
+def burn(_) -> None:
+    end = time.monotonic() + 0.1
+    while time.monotonic() < end:
+        pass
+
+
 IN_CGROUP = CgroupAttach(cgroup="CGROUP")
 #: program, what it is attached to, what makes it run, its row in `runs`
 KERNEL = [
@@ -107,6 +114,7 @@ OTHER = [
     (ProgramSpec("sock_ops", "on_sock_ops"), IN_CGROUP, connect, 10),
     (ProgramSpec("sk_lookup", "on_sk_lookup"), SkLookupAttach(), send, 11),
     (ProgramSpec("netfilter", "on_netfilter"), NetfilterAttach("ipv4", "output", 10), send, 12),
+    (ProgramSpec("perf_event", "on_perf_event"), PerfEventAttach("cpu-clock", frequency=999), burn, 14),
     (ProgramSpec("iter", "on_iter", "task"), IterAttach(), read_pin, 13),
 ]
 CASES = [

@@ -46,6 +46,7 @@ _ATTACH = Group(
         "cgroup": Leaf("Attach to a control group.", "link.targets", "CGROUP"),
         "sk_lookup": Leaf("Attach to a namespace's socket lookup.", "link.targets", "SK_LOOKUP"),
         "netfilter": Leaf("Attach to a netfilter hook.", "link.targets", "NETFILTER"),
+        "perf_event": Leaf("Sample by time or by events.", "link.targets", "PERF_EVENT"),
         "iter": Leaf("Make an iterator readable.", "link.targets", "ITER"),
     },
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # enum bpf_prog_type
 PROG_KPROBE, PROG_SCHED_CLS, PROG_TRACEPOINT, PROG_XDP, PROG_TRACING, PROG_LSM = 2, 3, 5, 6, 26, 29
 PROG_CGROUP_SKB, PROG_CGROUP_SOCK, PROG_SOCK_OPS, PROG_CGROUP_DEVICE, PROG_RAW_TRACEPOINT = 8, 9, 13, 15, 17
+PROG_PERF_EVENT = 7
 PROG_CGROUP_SOCK_ADDR, PROG_CGROUP_SYSCTL, PROG_CGROUP_SOCKOPT, PROG_SK_LOOKUP, PROG_NETFILTER = (
     18,
     23,
@@ -110,6 +111,8 @@ _ROWS = (
          module="sk_lookup"),
     Kind("netfilter", ("netfilter",), "netfilter", PROG_NETFILTER, ATTACH_NETFILTER, "netfilter", "netfilter",
          attach_since="6.4", module="netfilter"),
+    Kind("perf_event", ("perf_event",), "perf_event", PROG_PERF_EVENT, ATTACH_NONE, "perf_event", "perfevent",
+         module="perf_event"),
     Kind("iter", ("iter",), "iter", PROG_TRACING, ATTACH_TRACE_ITER, "iter", "tracing", attach_func=True,
          symbol_prefix="bpf_iter_", module="iter"),
 )  # fmt: skip

@@ -157,6 +157,21 @@ class NetfilterAttach(NamedTuple):
         )
 
 
+class PerfEventAttach(NamedTuple):
+    """Samples of an event: `frequency` times a second, or (with `period`) each time so many of them happened; in one
+    process or (0) all."""
+
+    event: str
+    frequency: int = 0
+    period: int = 0
+    pid: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.event} " + (
+            f"every {self.period}" if self.period else f"{self.frequency} times a second"
+        )
+
+
 class IterAttach(NamedTuple):
     """What the program goes through when its pin is read; fixed when the program was loaded."""
 
@@ -180,6 +195,7 @@ TARGETS: dict[str, type] = {
     "cgroup": CgroupAttach,
     "sk_lookup": SkLookupAttach,
     "netfilter": NetfilterAttach,
+    "perf_event": PerfEventAttach,
     "iter": IterAttach,
 }
 
@@ -198,6 +214,7 @@ if TYPE_CHECKING:
         | CgroupAttach
         | SkLookupAttach
         | NetfilterAttach
+        | PerfEventAttach
         | IterAttach
     )
 

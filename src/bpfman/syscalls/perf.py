@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PERF_TYPE_TRACEPOINT = 2  # include/uapi/linux/perf_event.h
 PERF_FLAG_FD_CLOEXEC = 8
+PERF_FLAG_FREQUENCY = 1 << 10  # perf_event_attr.freq
 _NEEDS_ROOT = "tracefs is for root, unless it was mounted with another owner or mode"
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
@@ -68,6 +69,17 @@ def open_event(attr: PerfEventAttr, pid: int = 0, cpu: int = -1) -> int:
     number, no_group = syscall_number(x86_64=298, aarch64=241), -1
     result = syscall(number, ctypes.byref(attr), pid or -1, cpu, no_group, PERF_FLAG_FD_CLOEXEC)
     return check(result, "perf_event_open")
+
+
+def sampling_event(kind: int, config: int, frequency: int, period: int, pid: int, cpu: int) -> int:
+    """A descriptor of a perf event that samples.  Raises OSError."""
+    attr = PerfEventAttr(
+        type=kind,
+        config=config,
+        sample_period=period or frequency,
+        flags=0 if period else PERF_FLAG_FREQUENCY,
+    )
+    return open_event(attr, pid, cpu)
 
 
 def tracepoint_id(group: str, name: str) -> int | None:

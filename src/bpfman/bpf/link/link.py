@@ -7,6 +7,7 @@ Each type's own file beside this one knows how such a link is made.
 from __future__ import annotations
 
 import errno
+import os
 import time
 
 from bpfman.bpf import info, pin
@@ -37,8 +38,8 @@ class Link(Descriptor):
 
     @classmethod
     def pinned(cls, path: str) -> Self | None:
-        """The link pinned at `path`; None when nothing is."""
-        fd = pin.open_pin(path)
+        """The link pinned at `path`, of several side by side the first; None when nothing is."""
+        fd = pin.open_pin(f"{path}/0" if os.path.isdir(path) else path)
         return None if fd is None else cls(fd)
 
     @property
@@ -71,7 +72,12 @@ class Link(Descriptor):
 def remove(path: str) -> None:
     """Detach and unpin the link at `path`, and wait until the kernel has let go of it.
 
-    A link that is gone already is fine; so is one whose pin somebody removed."""
+    A link that is gone already is fine; so is one whose pin somebody removed.  A directory holds several."""
+    if os.path.isdir(path):
+        for name in pin.names_in(path):
+            remove(f"{path}/{name}")
+        pin.remove_directory(path)
+        return
     link = Link.pinned(path)
     if link is None:
         return

@@ -204,6 +204,20 @@ NETFILTER = _row(
         NETNS,
     ],
 )
+PERF_EVENT = _row(
+    "perf_event",
+    "Samples: runs the program so many times a second, or each time an event happened so often, on whatever is "
+    "running. Events: cycles, instructions, cache-misses, branch-misses and other hardware events; cpu-clock, page-faults, "
+    "context-switches and other software events.",
+    " cpu-clock --frequency 99",
+    needs="Linux 5.15 with CONFIG_PERF_EVENTS; hardware events need a machine that counts them.",
+    arguments=[Argument("event", "EVENT", "The event, as perf list names it.")],
+    flags=[
+        Flag("frequency", metavar="HZ", about="How many samples a second.", parse=number),
+        Flag("period", metavar="N", about="How many events a sample.", parse=number),
+        PID,
+    ],
+)
 ITER = _row(
     "iter",
     "Makes the program readable: each time the link's pin is read, it runs over all tasks, maps, sockets or whatever "
