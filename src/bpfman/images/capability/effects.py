@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what a program may do to words that a person can forbid: `drop-packets`, `write-user-memory`.
+
+Called by `manifest` for each program.  The words are part of the published format (docs/capability-manifest.md): one
+is never given another meaning.
+"""
+
+from __future__ import annotations
+
+from bpfman.images.capability.flow import follow
+from bpfman.images.capability.helpers import effects_of_helpers, helper_name
+from bpfman.model.value import NamedTuple
+from bpfman.model.verdicts import TC, XDP
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bpfman.images.bytecode import Bytecode, Program
+    from bpfman.images.capability.flow import Behaviour, Budget
+    from bpfman.model.verdicts import Verdicts
+
+DROP, REWRITE, REDIRECT, SEND = "drop-packets", "rewrite-packets", "redirect-packets", "send-packets"
+MARK, DENY, RESULTS, OVERRIDE = "mark-packets", "deny-operations", "change-results", "override-functions"
+READ_KERNEL, CALL_KERNEL, UNKNOWN = "read-kernel-memory", "call-kernel-functions", "unknown"
+
+EFFECTS = {
+    DROP: "let a packet go no further",
+    REWRITE: "change the bytes or the length of packets",
+    REDIRECT: "send packets to another interface, processor or socket",
+    SEND: "send packets of its own",
+    MARK: "change what the kernel notes about a packet (mark, priority, class)",
+    DENY: "make an operation of a process fail",
+    RESULTS: "change what an operation gives or is done with (addresses, options, values)",
+    OVERRIDE: "have a function return without running, or change its registers",
+    READ_KERNEL: "read the kernel's memory",
+    "read-user-memory": "read the memory of processes",
+    "write-user-memory": "write into the memory of processes",
+    "send-signals": "send signals to processes",
+    "change-sockets": "change sockets, their options or their tables",
+    "make-system-calls": "make system calls",
+    "report-events": "pass data to user space as it happens",
+    "tail-call": "go on in another program, whose own manifest says what that may do",
+    CALL_KERNEL: "call functions of the kernel that have no fixed list; kfuncs names them",
+    UNKNOWN: "do anything: its code could not be followed",
+}
+
+
+class _Rule(NamedTuple):
+    """One kind of program: where its context points into a packet (offsets in struct xdp_md or __sk_buff, in
+    include/uapi/linux/bpf.h), what it means to return or to write into the context."""
+
+    packet_fields: frozenset[int] = frozenset()
+    passes: frozenset[int] | None = None  # return values that change nothing; None: all
+    otherwise: str = ""  # what another value does
+    context: str = ""  # what writing into the context does
+    verdicts: Verdicts | None = None
+    always: tuple[str, ...] = ()
+
+
+_SKB = frozenset((76, 140))  # data, data_meta
+_REDIRECTS = {"xdp": (XDP.codes["tx"], XDP.codes["redirect"]), "tc": (TC.codes["redirect"],)}
+_TC_RULE = _Rule(
+    _SKB,
+    # What is no verdict at all is taken for unspec (net/sched/cls_bpf.c), so these are the only ones that stop it.
+    frozenset(range(-1, 32)) - {TC.codes[name] for name in ("shot", "stolen", "queued", "trap")},
+    DROP, MARK, TC,
+)  # fmt: skip
+_TRACE = _Rule(always=(READ_KERNEL,))
+_PROBE = _Rule(context=OVERRIDE)
+_ALLOWS = _Rule(passes=frozenset((1,)), otherwise=DENY, context=RESULTS)
+_RULES = {
+    "xdp": _Rule(frozenset((0, 8)), frozenset(XDP.codes.values()) - {0, 1}, DROP, "", XDP),
+    "tc": _TC_RULE,
+    "tcx": _TC_RULE,
+    "tracepoint": _Rule(),
+    "raw_tracepoint": _TRACE,
+    "kprobe": _PROBE, "kretprobe": _PROBE, "kprobe.multi": _PROBE, "kretprobe.multi": _PROBE,
+    "uprobe": _PROBE, "uretprobe": _PROBE, "uprobe.multi": _PROBE, "uretprobe.multi": _PROBE,
+    "fentry": _TRACE, "fexit": _TRACE, "tp_btf": _TRACE, "iter": _TRACE,
+    "lsm": _Rule(passes=frozenset((0,)), otherwise=DENY, always=(READ_KERNEL,)),
+    "cgroup_skb": _Rule(_SKB, frozenset((1, 3)), DROP, MARK),  # 3: let pass, and tell of congestion
+    "cgroup_sock": _ALLOWS, "cgroup_sock_addr": _ALLOWS, "cgroup_sockopt": _ALLOWS, "cgroup_device": _ALLOWS,
+    "cgroup_sysctl": _ALLOWS,
+    "sock_ops": _Rule(context=RESULTS),
+    "sk_lookup": _Rule(passes=frozenset((1,)), otherwise=DROP, context=RESULTS),
+    "netfilter": _Rule(passes=frozenset((1,)), otherwise=DROP),
+}  # fmt: skip
+# A kind that is not known may stop whatever it is asked about.
+_UNKNOWN_RULE = _Rule(_SKB, frozenset(), DROP, RESULTS, None, (DENY,))
+
+_KERNEL_FUNCTIONS = {
+    "bpf_send_signal_task": "send-signals",
+    "bpf_sock_destroy": "change-sockets",
+    "bpf_dynptr_slice_rdwr": REWRITE,
+}
+_PACKET_DYNPTRS = {"bpf_dynptr_from_skb", "bpf_dynptr_from_xdp"}
+_DYNPTR_WRITES = {"dynptr_write", "bpf_dynptr_copy", "bpf_dynptr_memset"}
+
+
+class Abilities(NamedTuple):
+    """What one program may do.  `verdicts` are names, or numbers where a kind has no names; None for any."""
+
+    helpers: tuple[str, ...]
+    kernel_functions: tuple[str, ...]
+    verdicts: tuple[str, ...] | None
+    effects: tuple[str, ...]
+
+
+def abilities_of(bytecode: Bytecode, program: Program, budget: Budget) -> Abilities:
+    rule = _RULES.get(program.kind, _UNKNOWN_RULE)
+    found = follow(bytecode.functions, program.function, rule.packet_fields, budget)
+    helpers = frozenset(map(helper_name, found.helpers))
+    return Abilities(
+        tuple(sorted(helpers)),
+        tuple(sorted(found.kernel_functions)),
+        _verdicts(rule, found),
+        tuple(sorted(_effects(rule, found, helpers))) if found.understood else tuple(sorted(EFFECTS)),
+    )
+
+
+def _effects(rule: _Rule, found: Behaviour, helpers: frozenset[str]) -> set[str]:
+    effects = {*rule.always, *effects_of_helpers(helpers), *_of_results(rule, found)}
+    effects |= {_KERNEL_FUNCTIONS[name] for name in found.kernel_functions if name in _KERNEL_FUNCTIONS}
+    if found.kernel_functions:
+        effects.add(CALL_KERNEL)
+    if found.writes_packets or (
+        found.kernel_functions & _PACKET_DYNPTRS and (helpers | found.kernel_functions) & _DYNPTR_WRITES
+    ):
+        effects.add(REWRITE)
+    if found.writes_context and rule.context:
+        effects.add(rule.context)
+    return effects
+
+
+def _of_results(rule: _Rule, found: Behaviour) -> set[str]:
+    if rule.passes is None:
+        return set()
+    if found.returns is None:
+        return {rule.otherwise, *((REDIRECT,) if rule.verdicts else ())}
+    codes = {_signed(number) for number in found.returns}
+    stops = {rule.otherwise} if codes - rule.passes - _harmless(rule) else set()
+    redirects = rule.verdicts is not None and codes & set(_REDIRECTS[rule.verdicts.family])
+    return stops | ({REDIRECT} if redirects else set())
+
+
+def _harmless(rule: _Rule) -> set[int]:
+    """TC goes on after a number that is no verdict; XDP drops the packet."""
+    return set(range(32, 256)) if rule.verdicts is TC else set()
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 32) if number >> 31 else number
+
+
+def _verdicts(rule: _Rule, found: Behaviour) -> tuple[str, ...] | None:
+    if found.returns is None:
+        return None
+    codes = sorted(map(_signed, found.returns))
+    return tuple(rule.verdicts.name(code) if rule.verdicts else str(code) for code in codes)
