@@ -22,9 +22,14 @@ if TYPE_CHECKING:
     from bpfman.errors import BpfmanError as BpfmanError
     from bpfman.manager.manager import Manager as Manager
     from bpfman.manager.plan import Planned as Planned
+    from bpfman.model.attach import fentry as fentry
+    from bpfman.model.attach import fexit as fexit
+    from bpfman.model.attach import kprobe as kprobe
+    from bpfman.model.attach import lsm as lsm
     from bpfman.model.attach import tc as tc
     from bpfman.model.attach import tcx as tcx
     from bpfman.model.attach import tracepoint as tracepoint
+    from bpfman.model.attach import uprobe as uprobe
     from bpfman.model.attach import xdp as xdp
     from bpfman.model.chain import Chain as Chain
     from bpfman.model.hook import Hook as Hook
@@ -46,9 +51,14 @@ _HOMES = {
     "Planned": "bpfman.manager.plan",
     "Program": "bpfman.model.program",
     "ProgramSpec": "bpfman.model.program",
+    "fentry": "bpfman.model.attach",
+    "fexit": "bpfman.model.attach",
+    "kprobe": "bpfman.model.attach",
+    "lsm": "bpfman.model.attach",
     "tc": "bpfman.model.attach",
     "tcx": "bpfman.model.attach",
     "tracepoint": "bpfman.model.attach",
+    "uprobe": "bpfman.model.attach",
     "xdp": "bpfman.model.attach",
 }
 
@@ -65,9 +75,14 @@ __all__ = [
     "Program",
     "ProgramSpec",
     "__version__",
+    "fentry",
+    "fexit",
+    "kprobe",
+    "lsm",
     "tc",
     "tcx",
     "tracepoint",
+    "uprobe",
     "xdp",
 ]
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 from bpfman.errors import InvalidRequest
 from bpfman.model import verdicts
 from bpfman.model.link import ChainAttach, TcxAttach
-from bpfman.model.targets import TracepointAttach
+from bpfman.model.targets import (
+    FentryAttach,
+    FexitAttach,
+    KprobeAttach,
+    LsmAttach,
+    TracepointAttach,
+    UprobeAttach,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,3 +49,31 @@ def tracepoint(name: str) -> TracepointAttach:
     if not (group and slash and rest):
         raise InvalidRequest(f'tracepoint "{name}" is not of the form GROUP/NAME')
     return TracepointAttach(group, rest)
+
+
+def kprobe(function: str, *, offset: int = 0) -> KprobeAttach:
+    """A function of the kernel or a module, `offset` bytes into it; for programs loaded as kprobe or kretprobe."""
+    return KprobeAttach(function, offset)
+
+
+def uprobe(
+    target: str, function: str = "", *, offset: int = 0, pid: int = 0, container_pid: int = 0
+) -> UprobeAttach:
+    """A place in a program or library (an absolute path, or a name such as "libc"), for programs loaded as uprobe or
+    uretprobe.  Without a function, `offset` counts from the beginning of the file."""
+    return UprobeAttach(target, function, offset, pid, container_pid=container_pid)
+
+
+def fentry() -> FentryAttach:
+    """The entry of the kernel function that the program was loaded for."""
+    return FentryAttach()
+
+
+def fexit() -> FexitAttach:
+    """The return of the kernel function that the program was loaded for."""
+    return FexitAttach()
+
+
+def lsm() -> LsmAttach:
+    """The hook of the security modules that the program was loaded for."""
+    return LsmAttach()
