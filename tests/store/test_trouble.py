@@ -108,7 +108,7 @@ def test_what_a_killed_writer_was_told_is_written_is_there(layout, store, python
     writer = python(WRITE_ON_AND_ON, layout.runtime_dir)
     told = [int(writer.stdout.readline()) for _ in range(lines)]
     writer.send_signal(signal.SIGKILL)
-    told += [int(line) for line in writer.communicate()[0].splitlines()]
+    told += [int(line) for line in writer.stdout.read().splitlines()]
     found = [record.program_id for record in store.programs()]
     assert found[: len(told)] == told
     assert len(found) <= len(told) + 1, "at most the one whose promise was cut off"

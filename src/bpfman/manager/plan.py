@@ -74,11 +74,34 @@ def _take_back(undo: list[Callable[[], None]], error: BaseException) -> None:
             return
 
 
+_STOPPING = (_signal.SIGINT, _signal.SIGTERM)
+
+
 class _uninterrupted:  # noqa: N801 - a verb, like contextlib.suppress
-    """`with _uninterrupted():` signals that ask us to stop wait for its end."""
+    """`with _uninterrupted():` signals that ask us to stop wait for its end.
+
+    Blocking them is enough for a process of one thread.  Where there are others, one of those may take the signal, and
+    Python then runs its handler here all the same: so the handlers only take note meanwhile."""
 
     def __enter__(self) -> None:
-        self._before = _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
+        self._noted: list[int] = []
+        self._handlers: dict[int, Callable[[int, object], object]] = {}
+        self._before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _STOPPING)
+        for number in _STOPPING:
+            handler = _signal.getsignal(number)
+            if callable(handler):
+                try:
+                    _signal.signal(number, self._note)
+                except ValueError:  # not the main thread: no handler ever runs here
+                    return
+                self._handlers[number] = handler
 
     def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            _signal.signal(number, handler)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)
+        for number in self._noted:
+            self._handlers[number](number, None)
+
+    def _note(self, number: int, _: object) -> None:
+        self._noted.append(number)
