@@ -207,8 +207,8 @@ NETFILTER = _row(
 PERF_EVENT = _row(
     "perf_event",
     "Samples: runs the program so many times a second, or each time an event happened so often, on whatever is "
-    "running. Events: cycles, instructions, cache-misses, branch-misses and other hardware events; cpu-clock, page-faults, "
-    "context-switches and other software events.",
+    "running. Events: cycles, instructions, cache-misses, branch-misses and other hardware events; cpu-clock, "
+    "page-faults, context-switches and other software events.",
     " cpu-clock --frequency 99",
     needs="Linux 5.15 with CONFIG_PERF_EVENTS; hardware events need a machine that counts them.",
     arguments=[Argument("event", "EVENT", "The event, as perf list names it.")],
