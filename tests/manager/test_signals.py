@@ -38,7 +38,7 @@ def interrupt(request):
         raise Interrupted("interrupted")
 
     before = signal.signal(asked, raise_it)
-    yield lambda: os.kill(os.getpid(), asked)
+    yield lambda: signal.raise_signal(asked)  # to this thread, whatever threads other tests left
     signal.signal(asked, before)
 
 

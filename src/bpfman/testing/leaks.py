@@ -80,8 +80,12 @@ def _descriptors() -> Iterator[str]:
 
 def _children() -> Iterator[str]:
     for task in os.listdir("/proc/self/task"):
-        with open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
-            yield from (f"{pid} {_command(pid)}" for pid in file.read().split())
+        try:
+            with open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+                found = file.read().split()
+        except OSError:  # the thread has ended meanwhile
+            continue
+        yield from (f"{pid} {_command(pid)}" for pid in found)
 
 
 def _command(pid: str) -> str:
