@@ -90,7 +90,7 @@ def remove(path: str) -> None:
 
 def wait_until_gone(link_id: int) -> None:
     """Return when the id no longer opens.  The kernel frees a link behind an RCU grace period and tells nobody, so
-    this asks, more and more rarely.  A link that somebody else holds stays, detached; that is not waited for."""
+    this asks, more and more rarely, and gives up on a link that somebody else holds: that stays, detached."""
     pause, deadline = 0.0001, time.monotonic() + GONE_WITHIN
     while info.link_by_id(link_id) is not None and time.monotonic() < deadline:
         time.sleep(pause)

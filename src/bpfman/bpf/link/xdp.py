@@ -28,8 +28,12 @@ def create(program_fd: int, ifindex: int, netns: str, mode: str) -> Link:
 
 def _explained(error: OSError, ifindex: int, mode: str) -> Exception:
     found = interface(ifindex)
-    name = found.name if found else f"interface {ifindex}"
-    if found and found.xdp and error.errno in (errno.EBUSY, errno.EEXIST, errno.EINVAL):
+    if found is None:
+        return KernelRefused(
+            f"attach XDP program to interface {ifindex}", error.errno or 0, "the interface is gone"
+        )
+    name = found.name
+    if found.xdp and error.errno in (errno.EBUSY, errno.EEXIST, errno.EINVAL):
         return ForeignProgram(
             f"interface already has an XDP program attached: {name} runs program {found.xdp.program_id} "
             f"({found.xdp.mode} mode), which bpfman did not attach",
@@ -39,7 +43,7 @@ def _explained(error: OSError, ifindex: int, mode: str) -> Exception:
         errno.EOPNOTSUPP: f"the driver of {name} has no {mode} XDP; --mode generic works with every driver",
         errno.EINVAL: f"the driver of {name} refuses XDP as it is set up (rings, offloads, a bond's rules); "
         "`dmesg` may say more, --mode generic works with every driver",
-        errno.ERANGE: f"the MTU of {name} ({found.mtu if found else '?'}) is too large for XDP programs without frags "
+        errno.ERANGE: f"the MTU of {name} ({found.mtu}) is too large for XDP programs without frags "
         'support: lower it, or build every program on this hook with SEC("xdp.frags")',
     }
     return KernelRefused(f"attach XDP program to {name}", error.errno or 0, hints.get(error.errno or 0, ""))
