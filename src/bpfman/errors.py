@@ -211,7 +211,7 @@ class NoBytecode(ImageError):
 
 
 class NotCached(ImageError):
-    """The image is not in the cache, and the pull policy is Never."""
+    """The image is not in the cache, and it was not to be looked for elsewhere."""
 
 
 class CacheError(ImageError):

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every operation on images, for the command line, the daemon and whoever imports the library.
+
+    images = Images()
+    images.pull("quay.io/acme/meter:1.2")
+    [program] = images.load(manager, "quay.io/acme/meter:1.2", [ProgramSpec("xdp", "count_pkts")])
+
+Joins what knows images with what reads objects and with the Manager, which load programs and know nothing of images.
+What needs the network imports it; a cached image is loaded without.
+"""
+
+from __future__ import annotations
+
+from bpfman.errors import InvalidRequest, ObjectError
+from bpfman.images.cache import Cache
+from bpfman.images.pulling import IF_NOT_PRESENT, Puller
+from bpfman.images.transport.location import Access, open_source, open_target, parse_location
+from bpfman.model.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bpfman.images.building.image import ObjectFile
+    from bpfman.images.building.inputs import Input
+    from bpfman.images.bytecode import Bytecode
+    from bpfman.images.cache.cache import Pruned
+    from bpfman.images.cache.entry import Entry
+    from bpfman.images.copying import Copied
+    from bpfman.images.inspecting import Inspection
+    from bpfman.images.platform import ByteOrder
+    from bpfman.images.pulling import Pulled, Trust
+    from bpfman.manager.manager import Manager
+    from bpfman.model.program import Program, ProgramSpec
+
+CACHE_DIR = "/var/cache/bpfman"
+
+
+class BuildArgs(NamedTuple):
+    """What `docker build` is told with the Containerfiles; `arguments` are names and the paths that were given."""
+
+    platforms: tuple[str, ...]
+    arguments: Mapping[str, str]
+    programs: Mapping[str, str]
+    maps: Mapping[str, str]
+
+
+class Images:
+    """Works with one cache; `access` says how to get at registries, `trust` whom to believe (None: everybody).
+
+    `warn` is told what could not be cached."""
+
+    def __init__(
+        self,
+        cache_dir: str = CACHE_DIR,
+        *,
+        access: Access = Access(),  # noqa: B008 - a frozen value
+        trust: Trust | None = None,
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
+        self.cache = Cache(cache_dir)
+        self._access = access
+        self._trust = trust
+        self._warn = warn
+
+    # using
+
+    def pull(self, image: str, policy: str = IF_NOT_PRESENT) -> Pulled:
+        """An image's bytecode, kept in the cache; CacheError where it cannot be.
+
+        Raises InvalidRequest, ImageError of all kinds, and ObjectError for what is no object for this machine."""
+        return Puller(self.cache, self._access, _read, trust=self._trust).pull(parse_location(image), policy)
+
+    def load(
+        self,
+        manager: Manager,
+        image: str,
+        programs: Sequence[ProgramSpec],
+        *,
+        policy: str = IF_NOT_PRESENT,
+        globals: Mapping[str, bytes] = {},
+        metadata: Mapping[str, str] = {},
+        map_owner_id: int | None = None,
+        owner: str = "",
+        keep: bool = True,
+    ) -> tuple[Program, ...]:
+        """Load programs of an image, all or none; in request order.  `keep` is whether to cache it.
+
+        Raises what `pull` and `Manager.load` raise; a cache that cannot be written is only warned of."""
+        from bpfman.model.program import ImageSource, LoadSpec
+
+        puller = Puller(self.cache, self._access, _read, self._warn or _ignore, self._trust, keep=keep)
+        pulled = puller.pull(parse_location(image), policy)
+        source = ImageSource(image, pulled.digest, policy)
+        spec = LoadSpec(tuple(programs), None, source, globals, metadata, map_owner_id, owner)
+        return manager.load(spec, pulled.data)
+
+    # the cache
+
+    def cached(self) -> list[Entry]:
+        """The images in the cache, by name."""
+        return self.cache.entries()
+
+    def remove(self, image: str) -> Pruned:
+        """Remove an image from the cache: a name for all platforms, or a digest under all names.  NotCached."""
+        from bpfman.errors import NotCached
+        from bpfman.images.digest import is_digest
+
+        name = image if is_digest(image) else str(parse_location(image))
+        digest = name.partition("@")[2] or name
+        removed = self.cache.remove(
+            lambda entry: (
+                entry.reference == name or (is_digest(image) and digest in (entry.digest, entry.root))
+            )
+        )
+        if not removed.entries:
+            raise NotCached(f"image {image} not in cache", "`bpfman image list` shows what is")
+        return removed
+
+    # looking, copying
+
+    def inspect(self, image: str) -> tuple[str, Inspection]:
+        """The completed name, and what is known of the image without loading it."""
+        from bpfman.images.inspecting import inspect
+
+        location = parse_location(image)
+        with open_source(location, self._access) as source:
+            return str(location), inspect(source, _read, self._access.environment)
+
+    def copy(self, source: str, target: str, *, referrers: bool = True) -> Copied:
+        """Copy an image with all its platforms, and with what refers to it; its digest stays the same."""
+        from bpfman.images.copying import copy_image
+
+        with (
+            open_source(parse_location(source), self._access) as read_from,
+            open_target(parse_location(target), self._access) as write_to,
+        ):
+            return copy_image(read_from, write_to, referrers=referrers)
+
+    # building
+
+    def build(
+        self, image: str, words: Sequence[str], *, project: str | None = None, annotations: Mapping[str, str] = {},
+        sbom: bool = False,
+    ) -> str:  # fmt: skip
+        """Build an image from objects and publish it; gives its name with its digest."""
+        from bpfman.images.building.image import assemble, publish, source_date
+        from bpfman.images.building.inputs import parse_inputs
+
+        location = parse_location(image)
+        if location.reference is not None and location.reference.digest:
+            raise InvalidRequest(f'"{image}" names a digest', "a tag is what an image is built for")
+        date = source_date(self._access.environment)
+        objects = [_read_file(each) for each in parse_inputs(words, project)]
+        built = assemble(objects, annotations, date)
+        name = location.reference.name if location.reference else str(location)
+        if sbom:
+            from bpfman.images.building.image import referrer
+            from bpfman.images.building.sbom import MEDIA_TYPE, make_sbom
+
+            built = built._replace(referrers=tuple(
+                referrer(part, make_sbom(name, part, each, annotations, date), MEDIA_TYPE)
+                for part, each in zip(built.parts, objects, strict=True)
+            ))  # fmt: skip
+        with open_target(location, self._access) as target:
+            publish(built, target)
+        return f"{name}@{built.root.digest}"
+
+
+def build_args(words: Sequence[str], project: str | None = None) -> BuildArgs:
+    """The build arguments for some objects; labels come from the first."""
+    from bpfman.images.building.inputs import parse_inputs
+
+    objects = [_read_file(each) for each in parse_inputs(words, project)]
+    first = objects[0].bytecode
+    return BuildArgs(
+        tuple(each.input.platform for each in objects if each.input.platform),
+        {each.input.build_arg: each.input.path for each in objects},
+        first.program_labels,
+        first.map_labels,
+    )
+
+
+def _read(data: bytes, byteorder: ByteOrder) -> Bytecode:
+    from bpfman.manager.bytecode import read_bytecode
+
+    return read_bytecode(data, byteorder)
+
+
+def _read_file(given: Input) -> ObjectFile:
+    """An object to build an image of; of this machine's byte order if it is for no platform in particular."""
+    import sys
+
+    from bpfman.images.building.image import ObjectFile
+    from bpfman.manager.loading import read_object
+
+    try:
+        data = read_object(given.path)
+        bytecode = _read(data, given.architecture.byteorder if given.architecture else sys.byteorder)
+    except ObjectError as error:
+        raise ObjectError(f"open bytecode ELF {given.path}: {error}", error.hint) from None
+    return ObjectFile(given, data, bytecode)
+
+
+def _ignore(warning: str) -> None:
+    """Nobody wants to know."""
