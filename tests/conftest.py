@@ -9,24 +9,24 @@ import re
 import pytest
 
 from bpfman.testing import leaks
+from vmtest import features
 
 pytest_plugins = ["bpfman.testing.fixtures"]
 
 CI = os.environ.get("CI") == "true"
 
 # A CI machine has everything that the tests ask for, so a skip there means that its set-up is wrong and fails.
-# The exceptions, each with the reason why no set-up could help.
-SKIPS_ALLOWED_IN_CI = (
-    (r"kernel \S+ or newer", "a CI machine runs the one kernel it has"),
-    (r"this kernel ", "nor can it change how that kernel was built or locked down"),
-    (r"only on (arm64|x86-64|big-endian)", "nor its processor"),
-)
+# The exceptions: what the kernel is really without (vmtest/features.py knows), and another processor.
+OTHER_PROCESSOR = re.compile(r"only on (arm64|x86-64|big-endian)")
 
 CAP_SYS_ADMIN = 21
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "kernel: needs root and bpf(2)")
+    config.addinivalue_line(
+        "markers", "feature(name): shows a feature of vmtest/features.py; runs on other kernels too"
+    )
     config.addinivalue_line("markers", "network: makes network namespaces and interfaces; needs root")
 
 
@@ -62,7 +62,7 @@ def refuse_skip_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
     if not (CI and report.skipped and isinstance(report.longrepr, tuple)):
         return
     path, line, reason = report.longrepr
-    if any(re.search(pattern, reason) for pattern, _ in SKIPS_ALLOWED_IN_CI):
+    if OTHER_PROCESSOR.search(reason) or features.justifies(reason, os.uname().release):
         return
     report.outcome = "failed"
     report.longrepr = (

@@ -1,76 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each kernel has, so that a test cannot be skipped for want of something that is there.
 
-A test that shows a feature of the kernel says so by `@pytest.mark.feature("tcx")`; where it finds the kernel to be
-without, it calls `lacks("tcx")`, and the skip is then held against this table: by tests/conftest.py whenever CI is set,
-as it is in a virtual machine, and by `suite.py`, which also refuses a table that denies what works.
+A test that shows a feature of the kernel says so by `@pytest.mark.feature("tcx")`, which has it run in the virtual
+machines.  Where a test finds the kernel to be without something it skips with "this kernel has no ..." or "kernel 6.6
+or newer", and tests/conftest.py holds that against this table whenever CI is set, as it is in a virtual machine.
 
-Only Debian's kernels are judged, as how others are built (and locked down) is not for this table to say.  The rows'
-names stand in the tests, in docs/kernels/*.json and in docs/kernels.md.
+Only Debian's kernels are judged by the table: how others are built (and locked down) it cannot know.  The rows' names
+stand in the tests, in docs/kernels/*.json and in docs/kernels.md; each kind of bpfman's has a row of its name.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from typing import NoReturn
+from typing import NamedTuple
 
 
 class Feature(NamedTuple):
-    """`since` is the first kernel with it; `without` are Debian's series that were built without it."""
+    """`since` is the first kernel where bpfman can use it, or the oldest tried ("5.10"); `without` are Debian's
+    series that were built without it."""
 
     what: str
-    since: str
+    since: str = "5.10"
     without: tuple[str, ...] = ()
 
 
+_PERF_LINK = "5.15"  # links of perf events (BPF_LINK_TYPE_PERF_EVENT), which bpfman attaches probes by
+_NO_FPROBE = ("6.1",)  # CONFIG_FPROBE is not set
+
 FEATURES = {
-    "xdp": Feature("XDP programs and chains of them", "5.9"),
-    "xdp frags": Feature("packets in several buffers (`xdp.frags`)", "5.18"),
-    "tc": Feature("TC programs and chains of them", "5.10"),
-    "tcx": Feature("TCX programs", "6.6"),
-    "tracepoint": Feature("tracepoints", "5.10"),
-    "bpf_loop": Feature("`bpf_loop()` and its callbacks", "5.17"),
+    "xdp": Feature("XDP programs and chains of them"),
+    "xdp.frags": Feature("XDP with packets in several buffers", "5.18"),
+    "tc": Feature("TC programs and chains of them"),
+    "tcx": Feature("TCX programs, ordered by the kernel", "6.6"),
     "full stack": Feature("chain members with 480 to 512 bytes of stack", "6.8"),
-    "raw tracepoint": Feature("raw tracepoints", "5.10"),
-    "BTF tracepoint": Feature("BTF tracepoints (`tp_btf`)", "5.10"),
-    "kprobe": Feature("kprobes and kretprobes", "5.10"),
-    "kprobe.multi": Feature(
-        "kprobes of many functions at once", "5.18", without=("6.1",)
-    ),  # FPROBE is not set
-    "uprobe": Feature("uprobes and uretprobes", "5.10"),
-    "perf_event": Feature("sampling by perf events", "5.10"),
-    "fentry": Feature("fentry and fexit", "5.10"),
-    "module fentry": Feature("fentry and fexit of functions in modules", "5.11"),
-    "freplace": Feature("replacing a function of another program", "5.10"),
-    "lsm": Feature("LSM hooks", "5.10"),
-    "iter": Feature("iterators", "5.10"),
-    "cgroup": Feature("cgroup hooks", "5.10"),
-    "struct_ops": Feature("operations of the kernel's own (`struct_ops`)", "5.10"),
+    "bpf_loop": Feature("callbacks in a chain (`bpf_loop()`)", "5.17"),
+    "bpf_obj_new_impl": Feature("objects of a program's own types", "6.2"),
+    "tracepoint": Feature("tracepoints", _PERF_LINK),
+    "raw_tracepoint": Feature("raw tracepoints"),
+    "tp_btf": Feature("tracepoints by their types (BTF)"),
+    "kprobe": Feature("entries of kernel functions", _PERF_LINK),
+    "kretprobe": Feature("returns of kernel functions", _PERF_LINK),
+    "kprobe.multi": Feature("entries of many kernel functions at once", "5.18", _NO_FPROBE),
+    "kretprobe.multi": Feature("returns of many kernel functions at once", "5.18", _NO_FPROBE),
+    "fentry": Feature("entries of kernel functions, by trampoline"),
+    "fexit": Feature("returns of kernel functions, by trampoline"),
+    "uprobe": Feature("entries of functions in programs and libraries", _PERF_LINK),
+    "uretprobe": Feature("returns of functions in programs and libraries", _PERF_LINK),
+    "uprobe.multi": Feature("entries of many such functions at once", "6.6"),
+    "uretprobe.multi": Feature("returns of many such functions at once", "6.6"),
+    "usdt": Feature("markers in programs and libraries (USDT)", _PERF_LINK),
+    "perf_event": Feature("sampling by perf events", _PERF_LINK),
+    "lsm": Feature("LSM hooks"),
+    "cgroup_skb": Feature("packets of a cgroup"),
+    "cgroup_sock": Feature("sockets of a cgroup"),
+    "cgroup_sock_addr": Feature("addresses that sockets of a cgroup use"),
+    "cgroup_sockopt": Feature("options of a cgroup's sockets"),
+    "cgroup_device": Feature("devices that a cgroup opens"),
+    "cgroup_sysctl": Feature("settings that a cgroup reads and writes"),
+    "sock_ops": Feature("events of a cgroup's TCP connections"),
+    "sk_lookup": Feature("which socket gets a packet"),
     "netfilter": Feature("netfilter hooks", "6.4"),
     "netkit": Feature("netkit devices", "6.7"),
-    "BTF": Feature("type information of its own (BTF)", "5.10"),
+    "iter": Feature("iterators over kernel objects"),
+    "struct_ops": Feature(
+        "operations of the kernel's own", "6.2"
+    ),  # the link; registering by a map came before
+    "BTF": Feature("type information of the kernel itself"),
 }
 
+_BY_LOWER_CASE = {name.lower(): name for name in FEATURES}
 _DEBIAN = re.compile(r"(\d+\.\d+)\.\S*-cloud-amd64")
-_LACKS = re.compile(r"this kernel has no (.+)")
-_TOO_OLD = re.compile(r"needs kernel (\d+\.\d+) or newer")
-
-
-def lacks(feature: str) -> NoReturn:
-    """Skip the test that calls it, as it has found that this kernel is without a feature."""
-    import pytest
-
-    assert feature in FEATURES
-    pytest.skip(f"this kernel has no {feature}")
-
-
-def lacking(reason: str) -> str | None:
-    """The feature that a skip with this reason is for want of."""
-    match = _LACKS.search(reason)
-    return match[1] if match and match[1] in FEATURES else None
+_LACKS = re.compile(r"this kernel has no (\S+(?: stack)?)")
+_TOO_OLD = re.compile(r"kernel (\d+\.\d+) or newer")
 
 
 def justifies(reason: str, release: str) -> bool:
@@ -80,7 +81,14 @@ def justifies(reason: str, release: str) -> bool:
         return version(release) < version(too_old[1])
     if series(release) is None:
         return "this kernel " in reason
-    return (feature := lacking(reason)) is not None and has(release, feature) is False
+    feature = lacking(reason)
+    return feature is not None and has(release, feature) is False
+
+
+def lacking(reason: str) -> str | None:
+    """The feature that a skip with this reason is for want of."""
+    match = _LACKS.search(reason)
+    return _BY_LOWER_CASE.get(match[1].rstrip(",.:;").lower()) if match else None
 
 
 def has(release: str, feature: str) -> bool | None:

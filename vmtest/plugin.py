@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from vmtest.features import FEATURES, lacking
+from vmtest.features import FEATURES
 from vmtest.results import Results
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # All that these tests do is done by the kernel; what the others add is the same on all.
 _LOWEST_LAYER = "syscalls"
@@ -42,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        for mark in item.iter_markers("feature"):
+        if mark := item.get_closest_marker("feature"):
             if mark.args[0] not in FEATURES:
                 raise pytest.UsageError(f"{item.nodeid}: vmtest/features.py has no feature {mark.args[0]!r}")
             item.user_properties.append(("feature", mark.args[0]))
@@ -61,23 +57,24 @@ def chosen(item: pytest.Item) -> bool:
 
 
 class Recorder:
-    """Notes the features that tests show and those they miss, and writes them to `path` at the end."""
+    """Notes which features tests show and which they miss, and writes that to `path` at the end.
+
+    A feature is missing when all its tests were skipped: some need more than the feature they are about.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.works: set[str] = set()
-        self.lacks: set[str] = set()
+        self.skipped: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        features = {str(value) for name, value in report.user_properties if name == "feature"}
         if report.when == "call" and report.passed:
-            self.works |= {str(value) for name, value in report.user_properties if name == "feature"}
-        if report.skipped and isinstance(report.longrepr, tuple):
-            self.lacks |= set(_lacking(report.longrepr[2]))
+            self.works |= features
+        elif report.skipped:
+            self.skipped |= features
 
     def pytest_sessionfinish(self) -> None:
-        Results(os.uname().release, frozenset(self.works), frozenset(self.lacks)).write(self.path)
-
-
-def _lacking(reason: str) -> Iterator[str]:
-    if (feature := lacking(reason)) is not None:
-        yield feature
+        Results(os.uname().release, frozenset(self.works), frozenset(self.skipped - self.works)).write(
+            self.path
+        )

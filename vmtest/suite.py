@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PYTEST = (sys.executable, "-m", "pytest", "-p", "vmtest.plugin")
-# The guest's pytest leaves its cache alone: it is the machine's, and of other tests.
-_IN_GUEST = ("-p", "no:cacheprovider", "-q")
+# The cache and /tmp/pytest-of-root are the machine's, where other tests change them meanwhile.
+_IN_GUEST = ("-p", "no:cacheprovider", "--basetemp=/run/pytest", "-q")
 _CHOSEN = "--chosen-for-vm"
 _TIMEOUT = 3600.0
 

@@ -13,7 +13,7 @@ from bpfman.bpf.program import Program
 from bpfman.errors import ChainLimit, KernelRefused, VerifierRefused
 from tests.bpf.crafted import OBJECTS
 
-pytestmark = [pytest.mark.kernel, pytest.mark.network]
+pytestmark = [pytest.mark.kernel, pytest.mark.network, pytest.mark.feature("xdp")]
 
 
 @pytest.fixture
@@ -122,6 +122,7 @@ def test_a_member_that_cannot_be_global_is_verified_in_place(manager, hook, load
     ]
 
 
+@pytest.mark.feature("xdp.frags")
 def test_a_chain_without_fragments_is_refused_where_packets_need_them(manager, hook, load, attach, veth):
     for end in (veth.a, veth.b):
         end.namespace.ip("link", "set", end.interface, "mtu", "9000")
@@ -133,12 +134,14 @@ def test_a_chain_without_fragments_is_refused_where_packets_need_them(manager, h
     assert "frags" in error.hint
 
 
+@pytest.mark.feature("xdp.frags")
 def test_a_mixed_chain_runs_where_no_fragments_are_needed(load, attach, run):
     attach(load("xdp_frags"))
     attach(load("xdp_pass"))
     assert run() == 2
 
 
+@pytest.mark.feature("xdp.frags")
 def test_tail_calls_keep_programs_with_fragments_apart_from_others(manager, hook, load, attach):
     """The kernel says nothing but "Invalid argument"."""
     attach(load("frags_tailcall"))

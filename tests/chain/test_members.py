@@ -18,7 +18,7 @@ from bpfman.errors import VerifierRefused
 from bpfman.model.verdicts import TC, XDP
 from tests.chain.parts import returning
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.feature("xdp")]
 
 PASS, DEFAULT = 2, XDP.parse([])
 LAST = 77  # what the last member says, to show that it was reached
@@ -84,6 +84,7 @@ def test_functions_of_a_member_are_called(exported, loaded, chain, counter):
     assert counter(there.map_id("calls")) == {0: 5, 1: 5}
 
 
+@pytest.mark.feature("bpf_loop")
 def test_a_callback_of_a_member_is_called_back(exported, loaded, chain, counter):
     there = loaded("xdp_loop")
     program = chain(with_last(*there.parts, exported=exported))
@@ -131,6 +132,7 @@ def test_two_members_push_one_after_the_other(member, chain):
     assert result.packet[12:20] == b"\x81\x00\x00\x02\x81\x00\x00\x01"
 
 
+@pytest.mark.feature("full stack")
 def test_a_member_may_use_nearly_all_of_the_stack(member, chain, counters):
     if kernel() < (6, 8):
         pytest.skip("kernel 6.8 or newer")
@@ -155,6 +157,7 @@ def test_globals_of_two_loads_stay_apart(loaded, chain):
             assert seen[0]["u8"] == number
 
 
+@pytest.mark.feature("tc")
 def test_classifiers_are_members_too(exported, loaded, chain, counter):
     there = loaded("tc_verdicts", "tc_pipe", "tc_shot", kind="tc")
     places = [Place(each, TC.parse([])) for each in there.parts]
@@ -173,6 +176,7 @@ def test_as_many_members_as_the_kernel_takes(exported, chain, counters):
         assert program.test_run(PACKET).verdict == LAST
 
 
+@pytest.mark.feature("bpf_obj_new_impl")
 def test_a_program_that_allocates_objects_of_its_own_types(member, chain):
     """Behind one whose BTF would move its types' ids."""
     if "bpf_obj_new_impl" not in kernel_functions():

@@ -118,7 +118,7 @@ OTHER = [
     (ProgramSpec("iter", "on_iter", "task"), IterAttach(), read_pin, 13),
 ]
 CASES = [
-    pytest.param(file, *case, id=case[0].type)
+    pytest.param(file, *case, id=case[0].type, marks=pytest.mark.feature(case[0].type))
     for file, cases in (("kernel_probes", KERNEL), ("user_probes", USER), ("other_kinds", OTHER))
     for case in cases
 ]

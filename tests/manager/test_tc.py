@@ -50,6 +50,7 @@ def foreign(hooked: Hooked) -> list[dict]:
     return [each for each in filters(hooked.end, hooked.direction) if each["name"] != "bpfman_chain"]
 
 
+@pytest.mark.feature("tc")
 class TestTheFilter:
     def test_is_the_only_one_whatever_happens_to_the_chain(self, manager, hooked):
         """Looked at after each change; `running` fails on a second one."""
@@ -123,6 +124,7 @@ def _told(output: IO[str], hooked: Hooked, manager) -> str:
     return output.readline() if readable else ""
 
 
+@pytest.mark.feature("tc")
 class TestClsact:
     def test_that_we_made_goes_with_the_last_filter_of_both_directions(self, manager, veth):
         ingress, egress = on("tc-ingress", veth), on("tc-egress", veth)
@@ -244,6 +246,7 @@ class TestOthers:
         assert files_below(manager.layout) == set()
 
 
+@pytest.mark.feature("tc")
 class TestVerdicts:
     """On real packets; echo requests that reach the other end, or do not."""
 

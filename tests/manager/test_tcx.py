@@ -18,7 +18,7 @@ from bpfman.model.hook import DIRECTIONS
 from bpfman.testing.network import ping
 from tests.manager.hooks import counted, files_below, load, no_arp, tcx_programs, u32
 
-pytestmark = [pytest.mark.kernel, pytest.mark.network]
+pytestmark = [pytest.mark.kernel, pytest.mark.network, pytest.mark.feature("tcx")]
 
 NEXT, DROP = -1, 2
 

@@ -14,7 +14,7 @@ from bpfman.bpf.info import link_by_id
 from bpfman.errors import InvalidRequest, KernelRefused, LinkNotFound, TracepointNotFound, TypeMismatch
 from tests.manager.hooks import OBJECTS, files_below, load, u32
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.feature("tracepoint")]
 
 KILL = "syscalls/sys_enter_kill"
 

@@ -36,6 +36,7 @@ def bpftool(*arguments: str):
     return json.loads(subprocess.run(["bpftool", "-j", *arguments], capture_output=True, check=True).stdout)
 
 
+@pytest.mark.feature("xdp")
 class TestTheLink:
     def test_is_the_same_for_every_member_and_for_the_life_of_the_chain(self, manager, hooked):
         program = hooked.load(manager, "pass")
@@ -69,6 +70,7 @@ class TestTheLink:
         assert {"bpfman_chain", "xdp_pass", "xdp_drop"} <= functions
 
 
+@pytest.mark.feature("xdp")
 class TestALoneMember:
     def test_runs_without_a_chain_around_it(self, manager, hooked):
         program = hooked.load(manager, "pass")
@@ -89,6 +91,7 @@ class TestALoneMember:
         assert in_kernel(hooked.running())[1:4] == alone[1:4]
 
 
+@pytest.mark.feature("xdp")
 class TestModes:
     def mode(self, hooked: Hooked) -> str:
         [link] = json.loads(hooked.end.namespace.ip("-j", "link", "show", "dev", hooked.end.interface))
@@ -149,6 +152,7 @@ class TestModes:
         assert "native" in refused.value.hint
 
 
+@pytest.mark.feature("xdp.frags")
 class TestFragments:
     """veth takes packets of several pages only where every program can."""
 
@@ -197,6 +201,7 @@ class TestFragments:
         assert len(hooked.members(manager)) == 2
 
 
+@pytest.mark.feature("xdp")
 class TestOthers:
     @pytest.fixture
     def foreign(self, manager, hooked):

@@ -54,7 +54,11 @@ def test_a_skip_fails_in_ci(verdict_on):
 
 
 def test_a_skip_whose_reason_is_accepted_stays_one(verdict_on):
-    assert "1 skipped" in verdict_on('pytest.skip("needs kernel 6.6 or newer")')
+    assert "1 skipped" in verdict_on('pytest.skip("needs kernel 99.0 or newer")')
+
+
+def test_a_skip_for_want_of_what_the_kernel_has_fails_in_ci(verdict_on):
+    assert "1 failed" in verdict_on('pytest.skip("needs kernel 5.4 or newer")')
 
 
 def test_a_skip_is_a_skip_elsewhere(verdict_on):
