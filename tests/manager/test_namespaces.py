@@ -298,6 +298,8 @@ class TestAnInterface:
             end.namespace.ip("link", "set", end.interface, "netns", other.name)
             moved = hooked._replace(end=end._replace(namespace=other))
             assert moved.running() is not None
+            [finding] = manager.examine()
+            assert "moved to another network namespace" in finding.what
 
             manager.detach(links[:1])
             [chain] = manager.chains()
