@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A pytest plugin: which tests run in a virtual machine, and what they show of its kernel.
 
-`suite.py` has pytest load it (`-p vmtest.plugin`), on the machine to find the files that hold such tests, and in the
-guest to run them.
+`suite.py` has the guest's pytest load it (`-p vmtest.plugin`).
 """
 
 from __future__ import annotations
@@ -54,6 +53,11 @@ def chosen(item: pytest.Item) -> bool:
     if item.get_closest_marker("feature"):
         return True
     return _LOWEST_LAYER in item.path.parts and any(item.get_closest_marker(mark) for mark in _OF_THE_KERNEL)
+
+
+def may_hold_chosen(file: Path) -> bool:
+    """Whether a file is worth collecting."""
+    return _LOWEST_LAYER in file.parts or "mark.feature(" in file.read_text()
 
 
 class Recorder:

@@ -40,6 +40,7 @@ def account(manager, hooked: Hooked, on: bool = True) -> None:
     manager.set_accounting(hooked.hook(manager), on)
 
 
+@pytest.mark.feature("xdp")
 class TestCounts:
     def test_say_who_dropped_what(self, manager, hooked):
         hooked.attach(manager, hooked.load(manager, hooked.go_on), 10)
