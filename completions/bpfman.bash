@@ -5,14 +5,15 @@
 # The commands below a group.
 _bpfman_commands() {
     case "$1" in
-    "") echo "program link chain map doctor version" ;;
+    "") echo "program link chain map image doctor version" ;;
     "program") echo "load unload get list" ;;
-    "program load") echo "file" ;;
+    "program load") echo "file image" ;;
     "link") echo "attach detach get list" ;;
     "link attach") echo "xdp tc tcx tracepoint kprobe uprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi uprobe.multi cgroup sk_lookup netfilter perf_event iter" ;;
     "chain") echo "list get account" ;;
     "chain account") echo "on off show" ;;
     "map") echo "list dump get set delete watch" ;;
+    "image") echo "pull list remove prune inspect copy build generate-build-args" ;;
     esac
 }
 
@@ -24,6 +25,7 @@ _bpfman_flags() {
     "program get") echo "--output" ;;
     "program list") echo "--quiet --attached --unattached --type --program-type --application --metadata-selector --selector --all --output" ;;
     "program load file") echo "--programs --metadata --global --application --map-owner-id --dry-run --output" ;;
+    "program load image") echo "--programs --metadata --global --application --map-owner-id --pull-policy --registry-auth --dry-run --output" ;;
     "link detach") echo "--ignore-missing --dry-run" ;;
     "link get") echo "--output" ;;
     "link list") echo "--quiet --program-id --kind --program-type --application --metadata-selector --output" ;;
@@ -56,6 +58,14 @@ _bpfman_flags() {
     "map set") echo "--program --dry-run" ;;
     "map delete") echo "--program --dry-run" ;;
     "map watch") echo "--interval --program --total --output" ;;
+    "image pull") echo "--pull-policy --registry-auth --output" ;;
+    "image list") echo "--quiet --output" ;;
+    "image remove") echo "--ignore-missing" ;;
+    "image prune") echo "--older-than --max-size --all --output" ;;
+    "image inspect") echo "--registry-auth --output" ;;
+    "image copy") echo "--no-referrers --registry-auth --output" ;;
+    "image build") echo "--cilium-ebpf-project --source --revision --license --annotation --sbom --registry-auth" ;;
+    "image generate-build-args") echo "--cilium-ebpf-project --output" ;;
     esac
     echo "--config --log --runtime-dir --image-cache-dir --lock-timeout --help"
 }
@@ -87,6 +97,19 @@ _bpfman_flag_value() {
     "program load file --map-owner-id") echo "program-ids" ;;
     "program load file --output") echo "words:text json" ;;
     "program load file -o") echo "words:text json" ;;
+    "program load image --programs") echo "any" ;;
+    "program load image --metadata") echo "any" ;;
+    "program load image -m") echo "any" ;;
+    "program load image --global") echo "any" ;;
+    "program load image -g") echo "any" ;;
+    "program load image --application") echo "any" ;;
+    "program load image -a") echo "any" ;;
+    "program load image --map-owner-id") echo "program-ids" ;;
+    "program load image --pull-policy") echo "any" ;;
+    "program load image -p") echo "any" ;;
+    "program load image --registry-auth") echo "any" ;;
+    "program load image --output") echo "words:text json" ;;
+    "program load image -o") echo "words:text json" ;;
     "link get --output") echo "words:text json" ;;
     "link get -o") echo "words:text json" ;;
     "link list --program-id") echo "program-ids" ;;
@@ -236,6 +259,34 @@ _bpfman_flag_value() {
     "map watch -p") echo "program-ids" ;;
     "map watch --output") echo "words:text json" ;;
     "map watch -o") echo "words:text json" ;;
+    "image pull --pull-policy") echo "any" ;;
+    "image pull -p") echo "any" ;;
+    "image pull --registry-auth") echo "any" ;;
+    "image pull --output") echo "words:text json" ;;
+    "image pull -o") echo "words:text json" ;;
+    "image list --output") echo "words:text json" ;;
+    "image list -o") echo "words:text json" ;;
+    "image prune --older-than") echo "any" ;;
+    "image prune --max-size") echo "any" ;;
+    "image prune --output") echo "words:text json" ;;
+    "image prune -o") echo "words:text json" ;;
+    "image inspect --registry-auth") echo "any" ;;
+    "image inspect --output") echo "words:json" ;;
+    "image inspect -o") echo "words:json" ;;
+    "image copy --registry-auth") echo "any" ;;
+    "image copy --output") echo "words:text json" ;;
+    "image copy -o") echo "words:text json" ;;
+    "image build --cilium-ebpf-project") echo "directory" ;;
+    "image build -c") echo "directory" ;;
+    "image build --source") echo "any" ;;
+    "image build --revision") echo "any" ;;
+    "image build --license") echo "any" ;;
+    "image build --annotation") echo "any" ;;
+    "image build --registry-auth") echo "any" ;;
+    "image generate-build-args --cilium-ebpf-project") echo "directory" ;;
+    "image generate-build-args -c") echo "directory" ;;
+    "image generate-build-args --output") echo "words:text json" ;;
+    "image generate-build-args -o") echo "words:text json" ;;
     esac
     case "$2" in
     "--config") echo "file" ;;
@@ -252,6 +303,7 @@ _bpfman_argument() {
     "program unload more") echo "program-ids" ;;
     "program get 1") echo "program-ids" ;;
     "program load file 1") echo "file" ;;
+    "program load image 1") echo "images" ;;
     "link detach more") echo "link-ids" ;;
     "link get 1") echo "link-ids" ;;
     "link attach xdp 1") echo "program-ids" ;;
@@ -310,6 +362,14 @@ _bpfman_argument() {
     "map delete 2") echo "any" ;;
     "map watch 1") echo "maps" ;;
     "map watch 2") echo "any" ;;
+    "image pull more") echo "images" ;;
+    "image remove more") echo "images" ;;
+    "image inspect 1") echo "images" ;;
+    "image copy 1") echo "any" ;;
+    "image copy 2") echo "any" ;;
+    "image build 1") echo "any" ;;
+    "image build more") echo "file" ;;
+    "image generate-build-args more") echo "file" ;;
     esac
 }
 
@@ -319,6 +379,7 @@ _bpfman_words() {
     words:*) echo "${1#words:}" ;;
     program-ids) bpfman program list -q 2>/dev/null ;;
     link-ids) bpfman link list -q 2>/dev/null ;;
+    images) bpfman image list -q 2>/dev/null ;;
     maps) bpfman map list 2>/dev/null | awk 'NR > 1 { print $2 }' ;;
     interfaces) ls /sys/class/net 2>/dev/null ;;
     tracepoints) (cd /sys/kernel/tracing/events 2>/dev/null && printf '%s\n' */*/ | sed 's,/$,,') ;;

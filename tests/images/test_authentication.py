@@ -11,8 +11,8 @@ import pytest
 
 from bpfman.errors import AccessDenied, ImageNotFound, RegistryFailed
 from bpfman.images.reference import parse_reference
-from bpfman.images.registry import Registry
 from bpfman.images.registry.credentials import Credentials
+from bpfman.images.registry.registry import Registry
 from tests.images.conftest import HASTE, PASSWORD, USER
 from tests.images.samples import put_image
 from tests.images.small_registry import small_registry

@@ -7,8 +7,8 @@ import pytest
 
 from bpfman.errors import ImageError, RegistryFailed
 from bpfman.images.reference import parse_reference
-from bpfman.images.registry import Registry
 from bpfman.images.registry.certificates import context_of, directory_of
+from bpfman.images.registry.registry import Registry
 from tests.images.conftest import HASTE
 from tests.images.small_registry import small_registry
 

@@ -13,7 +13,7 @@ from bpfman.images import limits
 from bpfman.images.digest import digest_of
 from bpfman.images.manifest import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, Descriptor, document_of
 from bpfman.images.reference import parse_reference
-from bpfman.images.registry import Registry
+from bpfman.images.registry.registry import Registry
 from tests.images.conftest import HASTE
 from tests.images.samples import config, described, descriptor, layer, manifest, put_image
 from tests.images.small_registry import small_registry

@@ -14,8 +14,8 @@ import pytest
 
 from bpfman.errors import DigestMismatch, ImageTooLarge, RegistryFailed
 from bpfman.images.reference import parse_reference
-from bpfman.images.registry import Registry
 from bpfman.images.registry.connection import Patience
+from bpfman.images.registry.registry import Registry
 from bpfman.images.registry.session import Request, Session
 from tests.images.conftest import HASTE
 from tests.images.samples import descriptor, put_image

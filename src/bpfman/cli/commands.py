@@ -11,7 +11,10 @@ from bpfman.cli.command import Group, Leaf
 
 _LOAD = Group(
     "Load programs into the kernel.",
-    {"file": Leaf("Load programs from an object file.", "program.load")},
+    {
+        "file": Leaf("Load programs from an object file.", "program.load"),
+        "image": Leaf("Load programs from an image.", "program.load_image"),
+    },
     default="file",
 )
 
@@ -93,6 +96,21 @@ _MAP = Group(
     default="list",
 )
 
+_IMAGE = Group(
+    "Build, look at and fetch images of bytecode.",
+    {
+        "pull": Leaf("Fetch images into the cache.", "image.pull"),
+        "list": Leaf("List cached images.", "image.list"),
+        "remove": Leaf("Remove images from the cache.", "image.remove"),
+        "prune": Leaf("Make room in the cache.", "image.prune"),
+        "inspect": Leaf("Show what an image is and what it can do.", "image.inspect"),
+        "copy": Leaf("Copy an image from one place to another.", "image.copy"),
+        "build": Leaf("Build an image from object files.", "image.build"),
+        "generate-build-args": Leaf("Print build arguments for a Containerfile.", "image.build_args"),
+    },
+    default="list",
+)
+
 _DISPATCHER = Group(
     "Chains under the name and in the JSON of the reference implementation.",
     {
@@ -108,7 +126,10 @@ _DISPATCHER = Group(
 _LEGACY: dict[str, Group | Leaf] = {
     "load": Group(
         "Load programs (older form of program load).",
-        {"file": Leaf("Load programs from an object file.", "legacy.load", hidden=True)},
+        {
+            "file": Leaf("Load programs from an object file.", "legacy.load", hidden=True),
+            "image": Leaf("Load programs from an image.", "legacy.load", "IMAGE", hidden=True),
+        },
         hidden=True,
     ),
     "unload": Leaf("Remove a program (older form of program unload).", "program.unload", hidden=True),
@@ -155,6 +176,7 @@ ROOT = Group(
         "link": _LINK,
         "chain": _CHAIN,
         "map": _MAP,
+        "image": _IMAGE,
         "doctor": Leaf("Tell where records, pins and the kernel disagree.", "doctor"),
         "version": Leaf("Show which bpfman this is.", "version"),
         "dispatcher": _DISPATCHER,

@@ -54,6 +54,7 @@ _bpfman_words() {
     words:*) echo "${1#words:}" ;;
     program-ids) bpfman program list -q 2>/dev/null ;;
     link-ids) bpfman link list -q 2>/dev/null ;;
+    images) bpfman image list -q 2>/dev/null ;;
     maps) bpfman map list 2>/dev/null | awk 'NR > 1 { print $2 }' ;;
     interfaces) ls /sys/class/net 2>/dev/null ;;
     tracepoints) (cd /sys/kernel/tracing/events 2>/dev/null && printf '%s\n' */*/ | sed 's,/$,,') ;;

@@ -51,6 +51,7 @@ complete -c bpfman -l help -s h -d 'Show help'
 _ACTIONS = {
     "program-ids": "(bpfman program list -q 2>/dev/null)",
     "link-ids": "(bpfman link list -q 2>/dev/null)",
+    "images": "(bpfman image list -q 2>/dev/null)",
     "maps": "(bpfman map list 2>/dev/null | awk 'NR > 1 { print $2 }')",
     "interfaces": "(command ls /sys/class/net)",
     "tracepoints": "(__bpfman_tracepoints)",

@@ -17,6 +17,7 @@ _HEAD = r"""#compdef bpfman
 
 _bpfman_program_ids() { local -a ids=(${(f)"$(bpfman program list -q 2>/dev/null)"}); compadd -a ids }
 _bpfman_link_ids() { local -a ids=(${(f)"$(bpfman link list -q 2>/dev/null)"}); compadd -a ids }
+_bpfman_images() { local -a names=(${(f)"$(bpfman image list -q 2>/dev/null)"}); compadd -a names }
 _bpfman_maps() { local -a names=(${(f)"$(bpfman map list 2>/dev/null | awk 'NR > 1 { print $2 }')"}); compadd -a names }
 _bpfman_interfaces() { local -a names=(/sys/class/net/*(N:t)); compadd -a names }
 _bpfman_tracepoints() {
@@ -28,6 +29,7 @@ _bpfman_tracepoints() {
 _ACTIONS = {
     "program-ids": "_bpfman_program_ids",
     "link-ids": "_bpfman_link_ids",
+    "images": "_bpfman_images",
     "maps": "_bpfman_maps",
     "interfaces": "_bpfman_interfaces",
     "tracepoints": "_bpfman_tracepoints",

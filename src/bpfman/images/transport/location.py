@@ -17,8 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bpfman.images.registry import Patience, Registry
+    from bpfman.images.registry.connection import Patience
     from bpfman.images.registry.credentials import Credentials
+    from bpfman.images.registry.registry import Registry
     from bpfman.images.transfer import Progress, Source, Target
     from bpfman.images.transport.layout import Layout
 
@@ -116,7 +117,8 @@ def open_target(location: Location, access: Access) -> Iterator[Target]:
 
 
 def _registry(reference: Reference, access: Access) -> Registry:
-    from bpfman.images.registry import Patience, Registry
+    from bpfman.images.registry.connection import Patience
+    from bpfman.images.registry.registry import Registry
 
     return Registry(
         reference,

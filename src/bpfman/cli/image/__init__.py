@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands `bpfman image …`: declarations, and what prints their results."""

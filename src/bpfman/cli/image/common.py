@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands on images share: their flags, and the way from arguments to the library.
+
+Imported by declarations, so it imports nothing else at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+
+from bpfman.cli.command import Argument, Flag, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bpfman.cli.command import Arguments
+    from bpfman.manager.images import Images
+
+
+@contextmanager
+def images(args: Arguments) -> Iterator[Images]:
+    """The images of the cache that the command line names; on a terminal, downloads show how far they are."""
+    from bpfman.cli.image.progress import Progress
+    from bpfman.images.transport.location import Access
+    from bpfman.manager.images import Images
+
+    with Progress(sys.stderr) as progress:
+        access = Access(
+            getattr(args, "registry_auth", None), os.environ, None, progress if progress.visible else None
+        )
+        yield Images(args.image_cache_dir, access=access, warn=_warn)
+
+
+def _warn(message: str) -> None:
+    from bpfman.cli.failure import complain
+
+    complain(f"bpfman: warning: {message}")
+
+
+def _policy(text: str) -> str:
+    from bpfman.images.pulling import parse_policy
+
+    return parse_policy(text)
+
+
+def _credentials(text: str) -> object:
+    from bpfman.images.registry.credentials import parse_registry_auth
+
+    return parse_registry_auth(text)
+
+
+def size(text: str) -> int:
+    """Bytes, of a number with a unit: 500M, 1GiB, 4096."""
+    number, unit = text, ""
+    for known in ("KiB", "MiB", "GiB", "K", "M", "G"):
+        if text.endswith(known):
+            number, unit = text.removesuffix(known), known[0]
+            break
+    if not (number.isascii() and number.isdigit() and len(number) < 16):
+        raise UsageError(f'expected a size such as 500M, got "{text}"')
+    return int(number) << {"": 0, "K": 10, "M": 20, "G": 30}[unit]
+
+
+def key_value(text: str) -> tuple[str, str]:
+    from bpfman.cli.values import pair
+
+    return pair(text)
+
+
+PULL_POLICY = Flag(
+    "pull-policy",
+    "p",
+    "POLICY",
+    "When to ask the registry: Always, IfNotPresent (default) or Never.",
+    parse=_policy,
+    default="IfNotPresent",
+)
+REGISTRY_AUTH = Flag(
+    "registry-auth",
+    metavar="BASE64",
+    about="Credentials for the registry, as base64 of USER:PASSWORD; they go before those of podman and docker.",
+    parse=_credentials,
+    env="BPFMAN_REGISTRY_AUTH",
+)
+PROJECT = Flag(
+    "cilium-ebpf-project",
+    "c",
+    "DIR",
+    "A directory with objects named as bpf2go names them, such as meter_x86_bpfel.o, in place of BYTECODE.",
+    complete="directory",
+)
+BYTECODE = Argument(
+    "bytecode",
+    "BYTECODE",
+    "An object file, or linux/ARCH=PATH for each platform.",
+    many=True,
+    optional=True,
+    complete="file",
+)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`bpfman image pull`: images into the cache."""
+
+from __future__ import annotations
+
+from bpfman.cli.command import Argument, Command, Flag
+from bpfman.cli.flags import OUTPUT
+from bpfman.cli.image.common import PULL_POLICY, REGISTRY_AUTH, images
+from bpfman.cli.output import emit_json, emit_lines
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bpfman.cli.command import Arguments
+
+
+def run(args: Arguments) -> None:
+    from bpfman.cli.render.image import pulled_json, pulled_line
+
+    with images(args) as store:
+        pulled = [store.pull(image, args.pull_policy) for image in args.images]
+    if args.output == "json":
+        emit_json({"images": [pulled_json(each) for each in pulled]})
+    else:
+        emit_lines([pulled_line(each) for each in pulled])
+
+
+COMMAND = Command(
+    run,
+    arguments=[
+        Argument(
+            "images", "IMAGE", "Images, as REGISTRY/REPOSITORY:TAG or @DIGEST.", many=True, complete="images"
+        )
+    ],
+    flags=[
+        Flag(
+            "pull-policy",
+            "p",
+            "POLICY",
+            "When to ask the registry: Always (default), IfNotPresent or Never.",
+            parse=PULL_POLICY.parse,
+            default="Always",
+        ),
+        REGISTRY_AUTH,
+        OUTPUT,
+    ],
+    description="""\
+Fetches the bytecode for this machine and keeps it, so that bpfman program load image needs no registry. GOARCH names \
+another platform. Only what changed is fetched.
+
+Everything is checked against its digest, and the object is looked into before it is kept.""",
+    examples=[
+        ("Fetch an image", "bpfman image pull quay.io/acme/meter:1.2"),
+        (
+            "Fetch what is missing",
+            "bpfman image pull -p IfNotPresent quay.io/acme/meter:1.2 quay.io/acme/tap:3",
+        ),
+    ],
+)
