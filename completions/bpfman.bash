@@ -63,7 +63,7 @@ _bpfman_flags() {
     "image remove") echo "--ignore-missing" ;;
     "image prune") echo "--older-than --max-size --all --output" ;;
     "image inspect") echo "--registry-auth --output" ;;
-    "image copy") echo "--no-referrers --registry-auth --output" ;;
+    "image copy") echo "--no-referrers --source-auth --target-auth --output" ;;
     "image build") echo "--cilium-ebpf-project --source --revision --license --annotation --sbom --registry-auth" ;;
     "image generate-build-args") echo "--cilium-ebpf-project --output" ;;
     esac
@@ -273,7 +273,8 @@ _bpfman_flag_value() {
     "image inspect --registry-auth") echo "any" ;;
     "image inspect --output") echo "words:json" ;;
     "image inspect -o") echo "words:json" ;;
-    "image copy --registry-auth") echo "any" ;;
+    "image copy --source-auth") echo "any" ;;
+    "image copy --target-auth") echo "any" ;;
     "image copy --output") echo "words:text json" ;;
     "image copy -o") echo "words:text json" ;;
     "image build --cilium-ebpf-project") echo "directory" ;;

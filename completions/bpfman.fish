@@ -8,7 +8,7 @@ function __bpfman_words
         if test $skip = yes
             set skip no
         else if string match -q -- '-*' $word
-            contains -- $word --annotation --application --cilium-ebpf-project --config --container-pid --fn-name --frequency --global --image-cache-dir --interval --kind --license --lock-timeout --log --map-owner-id --max-size --metadata --metadata-selector --mode --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --runtime-dir --selector --source --type -a -c -f -g -i -l -m -n -o -p; and set skip yes
+            contains -- $word --annotation --application --cilium-ebpf-project --config --container-pid --fn-name --frequency --global --image-cache-dir --interval --kind --license --lock-timeout --log --map-owner-id --max-size --metadata --metadata-selector --mode --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --runtime-dir --selector --source --source-auth --target-auth --type -a -c -f -g -i -l -m -n -o -p; and set skip yes
         else
             echo $word
         end
@@ -299,7 +299,8 @@ complete -c bpfman -n '__bpfman_at image inspect' -l registry-auth -x -d 'Creden
 complete -c bpfman -n '__bpfman_at image inspect' -l output -s o -x -a 'json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at -m 0 -l 0 image inspect' -a '(bpfman image list -q 2>/dev/null)'
 complete -c bpfman -n '__bpfman_at image copy' -l no-referrers -d 'Leave signatures, SBOMs and whatever else refers to the image behind'
-complete -c bpfman -n '__bpfman_at image copy' -l registry-auth -x -d 'Credentials for the registry, as base64 of USER:PASSWORD'
+complete -c bpfman -n '__bpfman_at image copy' -l source-auth -x -d 'Credentials for the source\'s registry, as base64 of USER:PASSWORD'
+complete -c bpfman -n '__bpfman_at image copy' -l target-auth -x -d 'Credentials for the target\'s registry, as base64 of USER:PASSWORD'
 complete -c bpfman -n '__bpfman_at image copy' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at image build' -l cilium-ebpf-project -s c -x -a '(__fish_complete_directories)' -d 'A directory with objects named as bpf2go names them, such as meter_x86_bpfel.o, in place of BYTECODE'
 complete -c bpfman -n '__bpfman_at image build' -l source -x -d 'Where its sources are'

@@ -236,6 +236,25 @@ def test_credentials_by_flag_and_environment(run, secure, monkeypatch):
     good(run("image pull", name))
 
 
+def test_credentials_of_one_registry_are_not_shown_to_another(run, secure, authority, home):
+    from tests.images.small_registry import small_registry
+
+    secure.users = {USER: PASSWORD}
+    put_image(secure, ELF)
+    mine, theirs = (base64.b64encode(f"{user}:{PASSWORD}".encode()).decode() for user in (USER, "bob"))
+    with small_registry(authority.context(), "localhost") as other:
+        authority.believed_by(home, other.host)
+        other.users = {"bob": PASSWORD}
+        names = (f"{secure.host}/acme/meter", f"{other.host}/acme/copied:1")
+        good(run("image copy", *names, "--source-auth", mine, "--target-auth", theirs))
+        assert set(secure.authorizations()) == {"", f"Basic {mine}"}
+        assert set(other.authorizations()) == {"", f"Basic {theirs}"}
+        other.seen.clear()
+        status, _, _ = run("image copy", *names, "--source-auth", mine)
+        assert status == 1
+        assert set(other.authorizations()) == {""}
+
+
 @pytest.mark.parametrize("value", ["%%%", "YWxpY2U=", "OnB3"])
 def test_credentials_that_are_none_are_misuse(run, value):
     status, _, err = run("image inspect x --registry-auth", value)

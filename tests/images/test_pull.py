@@ -165,6 +165,13 @@ def test_files_are_read_each_time_and_not_cached(images, tmp_path):
     assert images.cached() == []
 
 
+def test_a_servers_clients_cannot_name_its_files(images, tmp_path):
+    server = Images(images.cache.directory, access=images._access, files=False)
+    for ask in (server.pull, server.inspect, lambda name: server.copy(name, "localhost:1/x")):
+        with pytest.raises(InvalidRequest, match="names a file"):
+            ask(f"oci-archive:{tmp_path}/secret.tar")
+
+
 # removing
 
 

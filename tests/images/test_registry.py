@@ -80,6 +80,16 @@ def test_a_blob_that_is_there_is_not_sent_again(client, small):
     assert len(small.paths("POST")) == before == 2
 
 
+@pytest.mark.parametrize("status", [404, 416])
+def test_an_upload_that_got_lost_is_begun_anew(client, small, status):
+    small.misbehave("PUT", "uploads", lambda h: h.refuse(status, "BLOB_UPLOAD_UNKNOWN"))
+    client(small.host).put_blob(descriptor(b"x"), b"x")
+    assert small.blobs == {digest_of(b"x"): b"x"}
+    small.always("PUT", "uploads", lambda h: h.refuse(status, "BLOB_UPLOAD_UNKNOWN"))
+    with pytest.raises(RegistryFailed, match=f"status {status}"):
+        client(small.host).put_blob(descriptor(b"y"), b"y")
+
+
 def test_what_is_not_there_is_not_found(client, registry):
     repository = client(registry, "acme/nothing:1.2")
     with pytest.raises(ImageNotFound, match=r"the manifest of .*/acme/nothing:1\.2 does not exist"):

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bpfman.images.inspecting import Inspection
     from bpfman.images.platform import ByteOrder
     from bpfman.images.pulling import Pulled, Trust
+    from bpfman.images.registry.credentials import Credentials
+    from bpfman.images.transport.location import Location
     from bpfman.manager.manager import Manager
     from bpfman.model.program import Program, ProgramSpec
 
@@ -48,7 +50,8 @@ class BuildArgs(NamedTuple):
 class Images:
     """Works with one cache; `access` says how to get at registries, `trust` whom to believe (None: everybody).
 
-    `warn` is told what could not be cached."""
+    `warn` is told what could not be cached.  Without `files`, images are in registries only: for a server, whose
+    clients are not to name its files."""
 
     def __init__(
         self,
@@ -57,8 +60,10 @@ class Images:
         access: Access = Access(),  # noqa: B008 - a frozen value
         trust: Trust | None = None,
         warn: Callable[[str], None] | None = None,
+        files: bool = True,
     ) -> None:
         self.cache = Cache(cache_dir)
+        self._files = files
         self._access = access
         self._trust = trust
         self._warn = warn
@@ -69,7 +74,7 @@ class Images:
         """An image's bytecode, kept in the cache; CacheError where it cannot be.
 
         Raises InvalidRequest, ImageError of all kinds, and ObjectError for what is no object for this machine."""
-        return Puller(self.cache, self._access, _read, trust=self._trust).pull(parse_location(image), policy)
+        return Puller(self.cache, self._access, _read, trust=self._trust).pull(self._location(image), policy)
 
     def load(
         self,
@@ -90,7 +95,7 @@ class Images:
         from bpfman.model.program import ImageSource, LoadSpec
 
         puller = Puller(self.cache, self._access, _read, self._warn or _ignore, self._trust, keep=keep)
-        pulled = puller.pull(parse_location(image), policy)
+        pulled = puller.pull(self._location(image), policy)
         source = ImageSource(image, pulled.digest, policy)
         spec = LoadSpec(tuple(programs), None, source, globals, metadata, map_owner_id, owner)
         return manager.load(spec, pulled.data)
@@ -123,19 +128,36 @@ class Images:
         """The completed name, and what is known of the image without loading it."""
         from bpfman.images.inspecting import inspect
 
-        location = parse_location(image)
+        location = self._location(image)
         with open_source(location, self._access) as source:
             return str(location), inspect(source, _read, self._access.environment)
 
-    def copy(self, source: str, target: str, *, referrers: bool = True) -> Copied:
-        """Copy an image with all its platforms, and with what refers to it; its digest stays the same."""
+    def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        referrers: bool = True,
+        target_credentials: Credentials | None = None,
+    ) -> Copied:
+        """Copy an image with all its platforms, and with what refers to it; its digest stays the same.
+
+        The credentials of `access` are for the source alone: nobody's password goes to somebody else's registry."""
         from bpfman.images.copying import copy_image
 
         with (
-            open_source(parse_location(source), self._access) as read_from,
-            open_target(parse_location(target), self._access) as write_to,
+            open_source(self._location(source), self._access) as read_from,
+            open_target(
+                self._location(target), self._access._replace(credentials=target_credentials)
+            ) as write_to,
         ):
             return copy_image(read_from, write_to, referrers=referrers)
+
+    def _location(self, image: str) -> Location:
+        location = parse_location(image)
+        if location.reference is None and not self._files:
+            raise InvalidRequest(f'"{image}" names a file', "only images in registries can be used here")
+        return location
 
     # building
 
@@ -147,7 +169,7 @@ class Images:
         from bpfman.images.building.image import assemble, publish, source_date
         from bpfman.images.building.inputs import parse_inputs
 
-        location = parse_location(image)
+        location = self._location(image)
         if location.reference is not None and location.reference.digest:
             raise InvalidRequest(f'"{image}" names a digest', "a tag is what an image is built for")
         date = source_date(self._access.environment)

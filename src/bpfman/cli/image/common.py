@@ -17,20 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bpfman.cli.command import Arguments
+    from bpfman.images.registry.credentials import Credentials
     from bpfman.manager.images import Images
 
 
 @contextmanager
-def images(args: Arguments) -> Iterator[Images]:
-    """The images of the cache that the command line names; on a terminal, downloads show how far they are."""
+def images(args: Arguments, credentials: Credentials | None = None) -> Iterator[Images]:
+    """The images of the cache that the command line names; on a terminal, downloads show how far they are.
+
+    `credentials` are those of --registry-auth where a command has that."""
     from bpfman.cli.image.progress import Progress
     from bpfman.images.transport.location import Access
     from bpfman.manager.images import Images
 
     with Progress(sys.stderr) as progress:
-        access = Access(
-            getattr(args, "registry_auth", None), os.environ, None, progress if progress.visible else None
-        )
+        known = credentials or getattr(args, "registry_auth", None)
+        access = Access(known, os.environ, None, progress if progress.visible else None)
         yield Images(args.image_cache_dir, access=access, warn=_warn)
 
 

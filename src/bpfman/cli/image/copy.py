@@ -13,9 +13,14 @@ if TYPE_CHECKING:
     from bpfman.cli.command import Arguments
 
 
+_AUTH = "Credentials for the {}'s registry, as base64 of USER:PASSWORD; otherwise those of podman and docker."
+
+
 def run(args: Arguments) -> None:
-    with images(args) as store:
-        copied = store.copy(args.source, args.target, referrers=not args.no_referrers)
+    with images(args, args.source_auth) as store:
+        copied = store.copy(
+            args.source, args.target, referrers=not args.no_referrers, target_credentials=args.target_auth
+        )
     if args.output == "json":
         emit_json({"digest": copied.digest, "manifests": copied.manifests, "referrers": copied.referrers})
     else:
@@ -30,7 +35,8 @@ COMMAND = Command(
     ],
     flags=[
         Flag("no-referrers", about="Leave signatures, SBOMs and whatever else refers to the image behind."),
-        REGISTRY_AUTH,
+        Flag("source-auth", metavar="BASE64", about=_AUTH.format("source"), parse=REGISTRY_AUTH.parse),
+        Flag("target-auth", metavar="BASE64", about=_AUTH.format("target"), parse=REGISTRY_AUTH.parse),
         OUTPUT,
     ],
     description="""\
@@ -38,7 +44,7 @@ Copies an image with all its platforms and with the signatures, SBOMs and other 
 stays the same, so signatures stay good.
 
 Both ends may be a registry's REPOSITORY:TAG, oci:DIRECTORY[:TAG] or oci-archive:FILE[:TAG]; docker-archive:FILE can \
-be read. --registry-auth is used for both; credentials of podman and docker are found for each.""",
+be read.""",
     examples=[
         (
             "Into a file, for a machine without a network",

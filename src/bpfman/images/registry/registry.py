@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from bpfman.images.transfer import Progress
 
 _PUSH = "pull,push"
+_UPLOAD_LOST = (404, 416)  # BLOB_UPLOAD_UNKNOWN, or it has some of the bytes already
 _NEXT_PAGE = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
 
 
@@ -148,15 +149,21 @@ class Registry:
         if self.has_blob(descriptor):
             return
         what = f"uploading blob {descriptor.digest} to {self.reference.name}"
+        done = self._upload(descriptor, data, what)
+        if done.status in _UPLOAD_LOST:
+            done = self._upload(descriptor, data, what)
+        self._expect(done, (201, 204), what)
+        if self._progress:
+            self._progress(descriptor.digest, len(data), len(data))
+
+    def _upload(self, descriptor: Descriptor, data: bytes, what: str) -> Answer:
+        """One upload from its beginning.  A connection that broke off may have lost it: then it is begun anew."""
         begun = self._send(
             Request("POST", self._url("blobs/uploads/"), what, limits.MAX_ANSWER, body=b""), _PUSH
         )
         url = self._upload_url(self._expect(begun, (202,), what), descriptor, what)
         headers = {"Content-Type": "application/octet-stream"}
-        done = self._send(Request("PUT", url, what, limits.MAX_ANSWER, headers, body=data), _PUSH)
-        self._expect(done, (201, 204), what)
-        if self._progress:
-            self._progress(descriptor.digest, len(data), len(data))
+        return self._send(Request("PUT", url, what, limits.MAX_ANSWER, headers, body=data), _PUSH)
 
     def _upload_url(self, begun: Answer, descriptor: Descriptor, what: str) -> str:
         """Where the registry wants the bytes; it may be another host, which is then told no credentials."""

@@ -100,7 +100,7 @@ class Session:
             else:
                 status = response.status
                 received.clear()
-            if status == 206 or status == 416:  # a part that nobody asked for: begin anew
+            if request.method == "GET" and status in (206, 416):  # a part that nobody asked for: begin anew
                 raise Failed(_odd(request, f"answered with status {response.status}"), again=True)
             for piece in response.pieces(deadline):
                 received += piece
