@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import commands, listings, operations, packets, table
+from benchmarks import commands, images, listings, operations, packets, table
 from benchmarks.machine import machine
 from benchmarks.row import Row
 
@@ -17,6 +17,7 @@ GROUPS = {
     "commands": ("Commands, as whole processes", commands.rows, 40),
     "operations": ("Operations, in process", operations.rows, 40),
     "packets": ("Packets", packets.rows, 15),
+    "images": ("Images", images.rows, 40),
     "listings": ("Looking, on small and large hosts", listings.rows, 40),
 }
 

@@ -20,6 +20,7 @@ ASKED = {
     ],
     "operations": ["load a small program", *(f"as member {member}" for member in (1, 2, 10, 100))],
     "packets": ["a lone member / the program alone", "each further member", "with accounting"],
+    "images": ["pull and load an image", "load a cached image", "`program load image`, cached"],
     "listings": [
         *(f"get, {count}" for count in ("1 program", "100 programs", "1,000 programs")),
         "while another",
