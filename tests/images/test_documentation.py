@@ -12,7 +12,7 @@ from bpfman.images.capability.effects import EFFECTS
 from bpfman.manager.bytecode import read_bytecode
 from tests.rules.repository import ROOT
 
-PAGE = (ROOT / "docs" / "capability-manifest.md").read_text()
+PAGE = (ROOT / "docs" / "capabilities.md").read_text()
 
 
 def test_every_effect_is_documented_in_the_same_words():

@@ -60,7 +60,7 @@ Builds an image and publishes it: to a registry, or with oci:DIRECTORY:TAG or oc
 file. No container engine is needed. One object makes an image, objects for several platforms make an index.
 
 The same objects make the same bytes, on every machine; SOURCE_DATE_EPOCH sets the times in it (1970 otherwise). The \
-image says which programs and maps it has, and what they can do (docs/capability-manifest.md).""",
+image says which programs and maps it has, and what they can do (docs/capabilities.md).""",
     examples=[
         ("One object, for machines like this", "bpfman image build quay.io/acme/meter:1.2 meter.o"),
         (

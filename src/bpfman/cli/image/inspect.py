@@ -39,7 +39,7 @@ COMMAND = Command(
     description="""\
 Prints an image's digest, layers, labels and annotations as JSON, for an index those of each platform. Programs and \
 maps are what the image's labels say. Capabilities are what bpfman finds in the bytecode itself: helpers, verdicts, \
-and effects such as drop-packets or write-user-memory (docs/capability-manifest.md).
+and effects such as drop-packets or write-user-memory (docs/capabilities.md).
 
 Nothing is loaded, cached or trusted.""",
     examples=[

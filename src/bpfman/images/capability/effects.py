@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From what a program may do to words that a person can forbid: `drop-packets`, `write-user-memory`.
 
-Called by `manifest` for each program.  The words are part of the published format (docs/capability-manifest.md): one
+Called by `manifest` for each program.  The words are part of the published format (docs/capabilities.md): one
 is never given another meaning.
 """
 

@@ -2,7 +2,7 @@
 """The capability manifest: what an object's programs may do, as a document.
 
 Made by `capabilities_of` from code, written as JSON into what is built and shown, and asked by whoever decides what may
-be loaded.  The format is published in docs/capability-manifest.md; `version` grows with each change that a reader must
+be loaded.  The format is published in docs/capabilities.md; `version` grows with each change that a reader must
 know of.
 """
 
