@@ -130,6 +130,7 @@ def command(manager, tmp_path, environment):
 def test_the_command_prints_the_program(command, image, manager):
     status, out, err = command("program", "load", "image", image, "--programs", "xdp:xdp_stats", "-o", "json")
     assert status == 0, err
+    assert f"bpfman: warning: the signature of image {image} is not verified" in err
     (program,) = json.loads(out)["programs"]
     load = program["record"]["load"]
     assert load["image_source"]["url"] == image
@@ -138,6 +139,17 @@ def test_the_command_prints_the_program(command, image, manager):
     status, out, _ = command("program", "get", str(program["record"]["program_id"]))
     assert "    Image URL:      " + image in out
     assert "    Pull Policy:    IfNotPresent" in out
+
+
+def test_a_policy_that_asks_for_signatures_leaves_nothing_loaded(command, image, images, manager, tmp_path):
+    config = tmp_path / "bpfman.toml"
+    config.write_text("[signing]\nallow_unsigned = false\n")
+    words = ("program", "load", "image", image, "--programs", "xdp:xdp_stats", "--config", str(config))
+    status, out, err = command(*words)
+    assert (status, out) == (1, "")
+    assert "asks for signed images" in err
+    assert images.cached() == []
+    assert manager.programs() == []
 
 
 def test_the_command_names_what_it_attempted(command, image):
