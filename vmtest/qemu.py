@@ -29,6 +29,9 @@ _KERNEL_OPTIONS = (
     "rcupdate.rcu_expedited=1 random.trust_cpu=on cryptomgr.notests initcall_blacklist=jent_mod_init",
 )
 
+# One thread for all of a guest's processors: with a thread each, the kernel's rewriting of running code (as when an
+# XDP program is replaced under traffic) now and then meets one that still runs what was there before, and panics.
+_ACCELERATORS = {"tcg": "tcg,thread=single"}
 # "rep movsb" is emulated byte by byte: without erms and fsrm, the kernel and libc copy words.
 _CPUS = {"kvm": "host", "tcg": "max,erms=off,fsrm=off"}
 
@@ -47,7 +50,7 @@ def qemu(kernel: Kernel, folder: Path, ports: Sequence[int], memory: int) -> lis
     """The machine of `folder`, with the initramfs and the virtiofsd socket (`root`) that are there.  `ports` are the
     descriptors of the listening sockets for the agent, `memory` is in MiB."""
     command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-    command += ["-machine", "q35,memory-backend=ram", "-accel", ACCELERATOR]
+    command += ["-machine", "q35,memory-backend=ram", "-accel", _ACCELERATORS.get(ACCELERATOR, ACCELERATOR)]
     command += ["-cpu", _CPUS.get(ACCELERATOR, "max"), "-smp", "2"]
     # virtiofsd writes into the guest's memory.
     command += ["-object", f"memory-backend-memfd,id=ram,size={memory}M,share=on", "-m", str(memory)]

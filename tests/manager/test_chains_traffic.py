@@ -10,7 +10,7 @@ import pytest
 from bpfman.model.hook import CHAIN_TYPES
 from tests.manager.hooks import counted, load, no_arp, on, udp_socket
 
-pytestmark = [pytest.mark.kernel, pytest.mark.network, pytest.mark.feature("xdp")]
+pytestmark = [pytest.mark.kernel, pytest.mark.network]
 
 CHANGES = 200
 PATIENCE = 5.0  # seconds for a packet to arrive
