@@ -5,7 +5,7 @@ PYTHON_ENV := .venv/bin/python
 # Where ip, tc and bpftool are; `su` without `-` leaves it out.
 export PATH := $(PATH):/usr/sbin:/sbin
 .DEFAULT_GOAL := help
-.PHONY: help venv system system-tests test demo bench docs lint format objects generated clean
+.PHONY: help venv system system-tests test test-vm demo bench docs lint format objects generated clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,14 @@ system-tests:
 
 test: system-tests .venv/installed ## every test; those of the kernel need root (ARGS='-k name' narrows)
 	$(PYTHON_ENV) -m pytest $(ARGS)
+
+# 5.10 and sid (the newest there is) can be asked for: KERNELS="6.1 6.12 5.10 sid"
+KERNELS := 6.1 6.12
+
+test-vm: .venv/installed ## what says something of a kernel, on other kernels (root; KERNELS='5.10 sid' for others)
+	@tools/setup.sh system vm
+	$(PYTHON_ENV) -m vmtest test $(KERNELS) -- $(ARGS)
+	@$(PYTHON_ENV) tools/generate.py
 
 demo: system .venv/installed ## see bpfman at work between two network namespaces (root)
 	@$(PYTHON_ENV) examples/demo.py

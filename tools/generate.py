@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 GENERATORS = ROOT / "tools" / "generators"
 
+sys.path.insert(0, str(ROOT))  # for the generators, as pytest does it for the tests
+
 
 def generated() -> Iterator[tuple[Path, str]]:
     """Every generated file and what belongs into it."""

@@ -5,6 +5,7 @@
 #
 #   tools/setup.sh system            what running needs (libbpf, ip, ping, bpftool, tcpdump)
 #   tools/setup.sh system tests      that, and what tests run against (registries, skopeo, openssl)
+#   tools/setup.sh system vm         that, and what virtual machines with other kernels need (QEMU, busybox)
 #   tools/setup.sh system compiler   that, and what re-making BPF objects needs (clang, llvm, headers)
 #   tools/setup.sh go                programs in Go that tests run against, where there is Go
 #   tools/setup.sh venv              the virtual environment .venv, with bpfman itself in editable form
@@ -21,6 +22,7 @@ die() { say "$*"; exit 1; }
 
 has_command() { command -v "$1" >/dev/null 2>&1; }
 has_library() { [[ "$(ldconfig -p)" == *"$1"* ]]; } # not by a pipe: grep -q ends it before ldconfig is done
+has_static() { has_command "$1" && ! ldd "$(command -v "$1")" >/dev/null 2>&1; }
 has_header() { [ -e "/usr/include/$1" ]; }
 has_venv() { python_for_venv >/dev/null && "$(python_for_venv)" -c 'import ensurepip, venv' 2>/dev/null; }
 
@@ -61,11 +63,29 @@ missing_for_compiling() {
     has_header stdio.h || echo libc6-dev
 }
 
+missing_for_machines() {
+    has_command qemu-system-x86_64 || echo qemu-system-x86
+    [ -x /usr/lib/qemu/virtiofsd ] || [ -x /usr/libexec/virtiofsd ] || package_of_virtiofsd
+    has_static busybox || echo busybox-static
+    has_command depmod || echo kmod
+    has_command xz || echo xz-utils
+    has_command zstd || echo zstd
+    has_command lz4 || echo lz4
+}
+
+# A part of QEMU until Debian 12, a package of its own since.
+package_of_virtiofsd() {
+    local VERSION_ID=13
+    # shellcheck disable=SC1091 # where it is missing, a recent Debian is as good a guess as any
+    [ ! -r /etc/os-release ] || . /etc/os-release
+    if [ "${VERSION_ID%%.*}" -lt 13 ]; then echo qemu-system-common; else echo virtiofsd; fi
+}
+
 system() {
     local packages
     packages=$(
         missing_for_running
-        case "${1:-}" in tests) missing_for_testing ;; compiler) missing_for_compiling ;; esac
+        case "${1:-}" in tests) missing_for_testing ;; vm) missing_for_machines ;; compiler) missing_for_compiling ;; esac
     )
     packages=$(sort -u <<<"$packages" | xargs)
     [ -n "$packages" ] || return 0
@@ -103,5 +123,5 @@ case "${1:-}" in
 system) system "${2:-}" ;;
 go) go_tools ;;
 venv) venv ;;
-*) die "usage: tools/setup.sh system [tests|compiler] | go | venv" ;;
+*) die "usage: tools/setup.sh system [tests|vm|compiler] | go | venv" ;;
 esac

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PYTEST = (sys.executable, "-m", "pytest", "-p", "vmtest.plugin")
 # The cache and /tmp/pytest-of-root are the machine's, where other tests change them meanwhile.
-_IN_GUEST = ("-p", "no:cacheprovider", "--basetemp=/run/pytest", "-q", "--durations=10")
+_IN_GUEST = ("-p", "no:cacheprovider", "--basetemp=/run/pytest", "-q")
 _CHOSEN = "--chosen-for-vm"
 _TIMEOUT = 3600.0
 
