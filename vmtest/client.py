@@ -50,12 +50,15 @@ def execute(
     # chdir by env(1): the agent answers requests at any time and stays where it is.
     command = ["/usr/bin/env", "-C", str(cwd or Path.cwd()), "--", *args]
     with free_port(folder) as port:
-        return _Call(port, folder, timeout).run(command, env, {agent.OUTPUT: out, agent.ERRORS: err})
+        try:
+            return _Call(port, folder, timeout).run(command, env, {agent.OUTPUT: out, agent.ERRORS: err})
+        except ConnectionError:
+            raise MachineError(_failure(folder)) from None
 
 
 def power_off(folder: Path) -> None:
     """Have the machine power off; it gives no answer to that."""
-    with free_port(folder) as port, contextlib.suppress(MachineError, TimeoutError):
+    with free_port(folder) as port, contextlib.suppress(MachineError, OSError):
         _Call(port, folder, _STOPPING).run(agent.POWER_OFF, {}, {})
 
 
