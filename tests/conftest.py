@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from bpfman.errors import Unsupported
 from bpfman.testing import leaks
 from vmtest import features
 
@@ -46,8 +47,22 @@ def has_capability(number: int) -> bool:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     report = yield
     if not hasattr(report, "wasxfail"):
+        skip_what_is_unsupported(item, call, report)
         refuse_skip_in_ci(report)
     return report
+
+
+def skip_what_is_unsupported(
+    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
+) -> None:
+    """A test of a feature that bpfman says the kernel is without is as good as skipped, for that reason."""
+    if (
+        item.get_closest_marker("feature")
+        and call.excinfo is not None
+        and isinstance(call.excinfo.value, Unsupported)
+    ):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.location[1] or 0, str(call.excinfo.value))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -71,18 +71,18 @@ FEATURES = {
 _BY_LOWER_CASE = {name.lower(): name for name in FEATURES}
 _DEBIAN = re.compile(r"(\d+\.\d+)\.\S*-cloud-amd64")
 _LACKS = re.compile(r"this kernel has no (\S+(?: stack)?)")
-_TOO_OLD = re.compile(r"kernel (\d+\.\d+) or newer")
+_TOO_OLD = re.compile(r"(?:kernel|came with(?: Linux)?) (\d+\.\d+)\b")
 
 
 def justifies(reason: str, release: str) -> bool:
     """Whether this reason to skip a test may be true of the kernel with that release: whether it is for want of a
     feature, or of a newer kernel, that the kernel is not known to have."""
+    feature = lacking(reason)
+    if feature is not None and series(release) is not None:
+        return not has(release, feature)
     if (too_old := _TOO_OLD.search(reason)) is not None:
         return version(release) < version(too_old[1])
-    if series(release) is None:
-        return "this kernel " in reason
-    feature = lacking(reason)
-    return feature is not None and has(release, feature) is False
+    return series(release) is None and "this kernel " in reason
 
 
 def lacking(reason: str) -> str | None:

@@ -182,8 +182,9 @@ with open("/proc/self/mounts") as mounts:
 """
 
 
-def test_needs_nobody_to_have_mounted_tracefs(tmp_path):
+def test_needs_nobody_to_have_mounted_tracefs(manager, program, tmp_path):
     """In a mount namespace without it; bpfman mounts none either."""
+    manager.attach(program, tracepoint(KILL))  # it can be attached where it is mounted
     unmount = "umount -a -t debugfs,tracefs 2>&-; exec"
     command = f'{unmount} "$0" -c "$1" "$2"'
     subprocess.run(

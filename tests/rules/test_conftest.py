@@ -16,9 +16,10 @@ from tests.rules.repository import ROOT
 def verdict_on(tmp_path):
     """Run one test function's body under tests/conftest.py; gives pytest's output."""
 
-    def run(body: str, ci: bool = True) -> str:
+    def run(body: str, ci: bool = True, mark: str = "") -> str:
         lines = [
             "import os, subprocess, pytest",
+            mark,
             "def test_shown():",
             *(f"    {line}" for line in body.split("\n")),
         ]
@@ -59,6 +60,23 @@ def test_a_skip_whose_reason_is_accepted_stays_one(verdict_on):
 
 def test_a_skip_for_want_of_what_the_kernel_has_fails_in_ci(verdict_on):
     assert "1 failed" in verdict_on('pytest.skip("needs kernel 5.4 or newer")')
+
+
+UNSUPPORTED = (
+    'import bpfman; raise bpfman.Unsupported("this kernel has no chocolate, which came with Linux {}")'
+)
+
+
+def test_a_feature_that_the_kernel_is_too_old_for_is_skipped(verdict_on):
+    assert "1 skipped" in verdict_on(UNSUPPORTED.format("99.0"), mark='@pytest.mark.feature("xdp")')
+
+
+def test_a_feature_that_is_wrongly_said_to_be_missing_fails_in_ci(verdict_on):
+    assert "1 failed" in verdict_on(UNSUPPORTED.format("5.4"), mark='@pytest.mark.feature("xdp")')
+
+
+def test_what_is_unsupported_fails_where_no_feature_was_to_be_shown(verdict_on):
+    assert "1 failed" in verdict_on(UNSUPPORTED.format("99.0"))
 
 
 def test_a_skip_is_a_skip_elsewhere(verdict_on):

@@ -44,6 +44,7 @@ def test_what_a_kernel_has(release, feature, there):
     [
         ("this kernel has no kprobe.multi: it was built without CONFIG_FPROBE", "kprobe.multi"),
         ("this kernel has no TCX, which came with Linux 6.6", "tcx"),
+        ('program "p" is odd, and this kernel has no xdp.frags, which came with Linux 5.18', "xdp.frags"),
         ("this kernel has no full stack", "full stack"),
         ("this kernel has no BTF of its own", "BTF"),
         ("this kernel has no sense of humour", None),
@@ -60,6 +61,13 @@ def test_a_reason_names_its_feature(reason, feature):
         ("needs kernel 6.6 or newer", OLD, True),
         ("needs kernel 6.6 or newer", NEW, False),
         ("kernel 6.6 or newer", OWN, False),
+        ("this kernel has no links on perf events, which came with Linux 5.15", OLD, False),
+        (
+            "this kernel has no links on perf events, which came with Linux 5.15",
+            "5.10.0-32-cloud-amd64",
+            True,
+        ),
+        ("this kernel has no kprobe.multi, which came with 5.18", OLD, True),
         ("this kernel has no netfilter", OLD, True),
         ("this kernel has no netfilter", NEW, False),
         ("this kernel has no netfilter", OWN, True),

@@ -8,7 +8,9 @@ did not check.  Only what was named is loaded; all maps of the object are made. 
 
 from __future__ import annotations
 
-from bpfman.bpf import attach_target, code, explain, info
+import errno
+
+from bpfman.bpf import attach_target, code, explain, frags, info
 from bpfman.errors import InvalidRequest, KernelRefused, ObjectError
 from bpfman.model.kinds import KINDS, expected_attach
 from bpfman.model.value import NamedTuple
@@ -16,7 +18,7 @@ from bpfman.syscalls import libbpf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -82,8 +84,8 @@ def load(
     """Load `specs` (checked against `summary` already) into the kernel.
 
     `reuse` maps a map's name to the descriptor of one that takes its place.  Raises VerifierRefused with the whole
-    log, KernelRefused, ObjectError when libbpf cannot make sense of the object, InvalidRequest when a map to reuse
-    is of another shape."""
+    log, KernelRefused, Unsupported, ObjectError when libbpf cannot make sense of the object, InvalidRequest when a map
+    to reuse is of another shape."""
     with libbpf.messages() as printed:
         try:
             handle = libbpf.open_object(data, name)
@@ -118,6 +120,7 @@ def _load(
     try:
         libbpf.call("bpf_object__load", handle)
     except OSError as error:
+        _check_frags(chosen, summary, error)
         raise _refused(chosen, log, printed, error) from error
     loaded_maps = tuple(_loaded_map(m, m in shared, reuse) for m in maps if _fd("bpf_map__fd", m) >= 0)
     by_fd = {m.fd: m.kernel.id for m in loaded_maps}
@@ -208,14 +211,18 @@ def _loaded_program(
     fd = libbpf.call("bpf_program__fd", handle)
     count = libbpf.call("bpf_program__insn_cnt", handle)
     instructions = libbpf.read(libbpf.call("bpf_program__insns", handle), count * 8)
-    section = next(program.section for program in summary.programs if program.name == spec.name)
     return LoadedProgram(
         spec=spec,
         fd=fd,
         kernel=info.program(fd),
         code=code.extract(instructions, map_ids, local_types),
-        frags=section.removeprefix("?").startswith("xdp.frags"),
+        frags=_takes_frags(spec.name, summary),
     )
+
+
+def _takes_frags(name: str, summary: ObjectSummary) -> bool:
+    section = next(program.section for program in summary.programs if program.name == name)
+    return section.removeprefix("?").startswith("xdp.frags")
 
 
 def _unreadable(printed: list[str], error: OSError) -> ObjectError:
@@ -227,6 +234,13 @@ def _unreadable(printed: list[str], error: OSError) -> ObjectError:
 
 # What libbpf prints before it tries in another way.
 _ASIDES = ("BTF loading error", "-- BEGIN BTF", "Error loading .BTF", "Error in bpf_create_map")
+
+
+def _check_frags(chosen: Iterable[str], summary: ObjectSummary, error: OSError) -> None:
+    """Raises Unsupported where the kernel refused for want of them."""
+    wanting = [name for name in chosen if _takes_frags(name, summary)]
+    if wanting and error.errno == errno.EINVAL and not frags.supported():
+        raise frags.unsupported(wanting[0]) from error
 
 
 def _refused(
