@@ -63,20 +63,26 @@ def test_a_skip_for_want_of_what_the_kernel_has_fails_in_ci(verdict_on):
 
 
 UNSUPPORTED = (
-    'import bpfman; raise bpfman.Unsupported("this kernel has no chocolate, which came with Linux {}")'
+    "from bpfman.errors import Unsupported\n"
+    'raise Unsupported("this kernel has no chocolate, which came with Linux {}")'
 )
+FEATURE = '@pytest.mark.feature("xdp")'
 
 
 def test_a_feature_that_the_kernel_is_too_old_for_is_skipped(verdict_on):
-    assert "1 skipped" in verdict_on(UNSUPPORTED.format("99.0"), mark='@pytest.mark.feature("xdp")')
+    assert "1 skipped" in verdict_on(UNSUPPORTED.format("99.0"), mark=FEATURE)
 
 
 def test_a_feature_that_is_wrongly_said_to_be_missing_fails_in_ci(verdict_on):
-    assert "1 failed" in verdict_on(UNSUPPORTED.format("5.4"), mark='@pytest.mark.feature("xdp")')
+    said = verdict_on(UNSUPPORTED.format("5.4"), mark=FEATURE)
+    assert "1 failed" in said
+    assert "has no chocolate" in said
 
 
 def test_what_is_unsupported_fails_where_no_feature_was_to_be_shown(verdict_on):
-    assert "1 failed" in verdict_on(UNSUPPORTED.format("99.0"))
+    said = verdict_on(UNSUPPORTED.format("99.0"))
+    assert "1 failed" in said
+    assert "has no chocolate" in said
 
 
 def test_a_skip_is_a_skip_elsewhere(verdict_on):
