@@ -12,6 +12,8 @@ import subprocess
 import pytest
 
 import bpfman
+from bpfman.bpf.kernel import Kernel
+from bpfman.errors import Interrupted
 from bpfman.model.program import Program
 from bpfman.testing.network import VethPair
 from tests.manager.hooks import OBJECTS
@@ -218,3 +220,17 @@ def test_names_the_program_that_took_the_hook(scene: Scene) -> None:
         assert "already has an XDP program attached" in left.remedy
     finally:
         os.unlink(f"{scene.layout.fs}/foreign")
+
+
+class Interrupting(Kernel):
+    """Somebody asks to stop whenever a pin is put in place."""
+
+    def replace_pin(self, fd: int, path: str) -> None:
+        raise Interrupted("interrupted")
+
+
+def test_who_asks_to_stop_a_repair_is_heard(scene: Scene) -> None:
+    _exchange_map_pin(scene)
+    with pytest.raises(Interrupted):
+        bpfman.Manager(scene.layout, kernel=Interrupting()).repair()
+    assert scene.manager.repair() == []

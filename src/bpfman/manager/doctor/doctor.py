@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from bpfman.errors import BpfmanError
+from bpfman.errors import BpfmanError, Interrupted
 from bpfman.manager.doctor import chains, leftovers, links, programs
 from bpfman.manager.doctor.finding import Finding
 
@@ -38,6 +38,8 @@ def repair(work: Work) -> list[Finding]:
             if finding.repair is not None:
                 try:
                     finding.repair()
+                except Interrupted:
+                    raise
                 except BpfmanError as error:
                     failures[finding.subject] = f"could not be repaired: {error}"
         left = examine(work)
