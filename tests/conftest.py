@@ -12,7 +12,7 @@ from bpfman.errors import Unsupported
 from bpfman.testing import leaks
 from vmtest import features
 
-pytest_plugins = ["bpfman.testing.fixtures"]
+pytest_plugins = ["bpfman.testing.fixtures", "tests.kernel_objects"]
 
 CI = os.environ.get("CI") == "true"
 

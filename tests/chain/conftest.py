@@ -3,32 +3,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import pytest
 
 from bpfman.bpf.map import Map, create_per_cpu_array
 from bpfman.chain import accounting
 from tests.chain import parts
-
-
-@pytest.fixture
-def kept():
-    """Closes at the end of the test what is entered into it."""
-    with ExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-def loaded(kept):
-    """`loaded(NAME)`: the program NAME of `tests/objects/NAME.o`; `loaded(NAME, PROGRAM..., kind=...)`: others."""
-
-    def load(name, *programs, **options):
-        made = parts.load_object(name, *programs, **options)
-        kept.enter_context(made.object)
-        return made
-
-    return load
 
 
 @pytest.fixture

@@ -24,26 +24,27 @@ def resolve(name: str, netns: str) -> Interface:
         return Interface(found.name, found.ifindex, netns, namespace_inode(), namespace_cookie())
 
 
-def exists(ifindex: int, netns: str) -> bool:
+def _look(ifindex: int, netns: str) -> interfaces.KernelInterface | None:
     with entered(netns):
-        return interfaces.interface(ifindex) is not None
+        return interfaces.interface(ifindex)
+
+
+def exists(ifindex: int, netns: str) -> bool:
+    return _look(ifindex, netns) is not None
 
 
 def xdp_mode(ifindex: int, netns: str) -> str:
-    with entered(netns):
-        found = interfaces.interface(ifindex)
+    found = _look(ifindex, netns)
     return found.xdp.mode if found and found.xdp else ""
 
 
 def xdp_program(ifindex: int, netns: str) -> int | None:
-    with entered(netns):
-        found = interfaces.interface(ifindex)
+    found = _look(ifindex, netns)
     return found.xdp.program_id if found and found.xdp else None
 
 
 def name_of(ifindex: int, netns: str) -> str:
-    with entered(netns):
-        found = interfaces.interface(ifindex)
+    found = _look(ifindex, netns)
     return found.name if found else ""
 
 

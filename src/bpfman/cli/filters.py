@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from bpfman.cli.values import one_of
+from bpfman.cli.values import comma_list, one_of
 from bpfman.model.kernel import PROGRAM_TYPES
 from bpfman.model.kinds import KINDS
 
@@ -13,6 +13,10 @@ def program_type(text: str) -> str:
     if text.lower() in PROGRAM_TYPES:
         return text.lower()
     return one_of("program type", tuple(KINDS), text)
+
+
+def program_types(text: str) -> list[str]:
+    return [program_type(item) for item in comma_list(text)]
 
 
 def kind(text: str) -> str:

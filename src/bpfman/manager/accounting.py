@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from bpfman.bpf.kernel import Kernel
     from bpfman.bpf.map import Map
     from bpfman.manager.work import Work
-    from bpfman.model.chain import Chain, ChainRecord, Member
+    from bpfman.model.chain import Chain, Member
     from bpfman.model.hook import Hook
     from bpfman.store.layout import Layout
-    from bpfman.store.transaction import Transaction
 
 
 def chain_not_found(hook: Hook) -> ChainNotFound:
@@ -35,19 +34,13 @@ def set_accounting(work: Work, hook: Hook, on: bool) -> None:
     if record.accounting == on:
         return
 
-    def nothing(_: Transaction) -> None: ...
-
-    def finished(_: Transaction, __: ChainRecord | None) -> None: ...
-
     place, members = place_of(work, record), work.store.members(hook)
     if place.gone:
         raise InterfaceNotFound(
             f"{place} is gone",
             "detach what is left there: `bpfman link list` shows it",
         )
-    with Change(
-        work, place, members, begin=nothing, cancel=nothing, finish=finished, accounting=on
-    ) as change:
+    with Change(work, place, members, accounting=on) as change:
         work.run(change.steps())
 
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 def verb_of(spec: AttachSpec) -> str:
     """The verb of `link attach` that a spec stands for."""
     if isinstance(spec, ChainAttach):
-        return "tc" if spec.direction else "xdp"
+        return spec.family
     return "tcx" if isinstance(spec, TcxAttach) else verb_of_target(spec)
 
 
@@ -109,7 +109,7 @@ class Attach:
     def _join_chain(self, spec: ChainAttach) -> tuple[Step, ...]:
         work, program = self._work, self._program
         interface = work.kernel.interface(spec.interface, spec.netns)
-        hook = hook_of("tc" if spec.direction else "xdp", spec.direction, interface)
+        hook = hook_of(spec.family, spec.direction, interface)
         there = work.store.chain(hook)
         if there is not None and (there.interface.cookie != interface.cookie or place_of(work, there).gone):
             # The interface that the chain was on is no more; this is another one, that got its numbers.

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from bpfman.store.transaction import Transaction
 
 
+def _no_rows(*_: object) -> None:
+    """No link comes or goes."""
+
+
 class Change:
     """One change of a hook.  Used in `with`: until the change is over it holds what undoing it would need."""
 
@@ -42,13 +46,13 @@ class Change:
         place: Place,
         members: Sequence[Member],
         *,
-        begin: Callable[[Transaction], None],
-        cancel: Callable[[Transaction], None],
-        finish: Callable[[Transaction, ChainRecord | None], None],
+        begin: Callable[[Transaction], None] = _no_rows,
+        cancel: Callable[[Transaction], None] = _no_rows,
+        finish: Callable[[Transaction, ChainRecord | None], None] = _no_rows,
         accounting: bool | None = None,
     ) -> None:
         """`members` is what should run, in order; `begin`, `cancel` and `finish` write the rows of links that come or
-        go, in the same transactions as the chain's own."""
+        go, in the same transactions as the chain's own.  Without them, the same links are composed anew."""
         self._work = work
         self._place = place
         self._members = members

@@ -10,7 +10,6 @@ from __future__ import annotations
 from bpfman.manager.chains import Change, without_lost
 from bpfman.manager.place import place_of
 from bpfman.manager.plan import Step
-from bpfman.model.hook import Hook, hook_of
 from bpfman.model.link import ChainDetails
 
 TYPE_CHECKING = False
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from bpfman.manager.place import Place
     from bpfman.manager.work import Work
     from bpfman.model.chain import ChainRecord
+    from bpfman.model.hook import Hook
     from bpfman.model.link import LinkRecord
     from bpfman.store.transaction import Transaction
 
@@ -46,15 +46,13 @@ def by_change(links: Sequence[LinkRecord]) -> list[list[LinkRecord]]:
 
 def chain_hook(link: LinkRecord) -> Hook | None:
     """The hook whose chain the link is a member of."""
-    if not isinstance(link.details, ChainDetails):
-        return None
-    return hook_of("tc" if link.details.direction else "xdp", link.details.direction, link.details.interface)
+    return link.details.hook if isinstance(link.details, ChainDetails) else None
 
 
 def leave_chain(work: Work, hook: Hook, leaving: Collection[LinkRecord]) -> None:
     chain = work.store.chain(hook)
     if chain is None:  # its rows were dropped by hand; there is nothing to compose
-        work.run(_forget_steps(work, leaving))
+        work.run(forget_steps(work, leaving))
         return
     from bpfman.chain.order import in_order
 
@@ -131,11 +129,11 @@ def _own_link_steps(work: Work, link: LinkRecord) -> tuple[Step, ...]:
     return (
         Step(f"record that link {link.id} is about to go", begin, cancel),
         Step(f"detach and unpin {link.pin_path}", remove),
-        *_forget_steps(work, [link]),
+        *forget_steps(work, [link]),
     )
 
 
-def _forget_steps(work: Work, links: Collection[LinkRecord]) -> tuple[Step, ...]:
+def forget_steps(work: Work, links: Collection[LinkRecord]) -> tuple[Step, ...]:
     def forget() -> None:
         with work.store.writing(work.lock) as tx:
             for link in links:

@@ -27,7 +27,7 @@ def reap(work: Work) -> None:
     for links in detaching.by_change([link for link in work.store.links() if link.program_id in ids]):
         if not _managed(partial(detaching.detach, work, links)):
             ids.difference_update(link.program_id for link in links)
-    for record in sorted(dead, key=lambda record: record.map_owner_id is None):
+    for record in unloading.dependants_first(dead):
         if record.program_id in ids:
             _managed(partial(work.run, unloading.steps(work, record)))
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 from functools import partial
 
 from bpfman.errors import BpfmanError, Interrupted
-from bpfman.manager import unloading
+from bpfman.manager import detaching, unloading
 from bpfman.manager.chains import Change, without_lost
-from bpfman.manager.detaching import chain_hook
 from bpfman.manager.place import place_of
 from bpfman.manager.plan import Step
 from bpfman.model.link import ChainDetails
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from bpfman.model.chain import ChainRecord
     from bpfman.model.link import LinkRecord
     from bpfman.model.program import ProgramRecord
-    from bpfman.store.database import Unfinished
     from bpfman.store.transaction import Transaction
 
 
@@ -40,12 +38,12 @@ def recover(work: Work, warn: Callable[[str], None]) -> None:
     switching = work.store.switching()
     hooks = {chain.hook for chain in switching}
     for chain in switching:
-        at_hook = [link for link in pending if chain_hook(link) == chain.hook]
+        at_hook = [link for link in pending if detaching.chain_hook(link) == chain.hook]
         _attempt(warn, f"chain at {chain.hook}", partial(_chain, work, chain, at_hook))
     for link in pending:
-        if chain_hook(link) not in hooks:
+        if detaching.chain_hook(link) not in hooks:
             _attempt(warn, f"link {link.id}", partial(_own_link, work, link))
-    for program in _dependants_first(unfinished):
+    for program in unloading.dependants_first([*unfinished.loading, *unfinished.unloading]):
         _attempt(warn, f"program {program.program_id}", partial(_program, work, program))
     bytecode.clear_staging(work.layout, work.lock)
 
@@ -65,8 +63,6 @@ def _chain(work: Work, chain: ChainRecord, pending: Sequence[LinkRecord]) -> Non
     members, lost = without_lost(work, place, work.store.members(chain.hook))
     gone = [*lost, *(link.id for link in pending)]
 
-    def nothing(_: Transaction) -> None: ...
-
     def finish(tx: Transaction, _: ChainRecord | None) -> None:
         for link_id in gone:
             tx.remove_link(link_id)
@@ -79,7 +75,7 @@ def _chain(work: Work, chain: ChainRecord, pending: Sequence[LinkRecord]) -> Non
     from bpfman.chain.order import in_order
 
     ordered = in_order(members)
-    with Change(work, place, ordered, begin=nothing, cancel=nothing, finish=finish) as change:
+    with Change(work, place, ordered, finish=finish) as change:
         work.run(change.steps())
 
 
@@ -114,13 +110,4 @@ def _own_link(work: Work, link: LinkRecord) -> None:
         if link.pin_path and not isinstance(link.details, ChainDetails):
             work.kernel.remove_link(link.pin_path)
 
-    def forget() -> None:
-        with work.store.writing(work.lock) as tx:
-            tx.remove_link(link.id)
-
-    work.run([Step(f"detach link {link.id}", remove), Step(f"forget link {link.id}", forget)])
-
-
-def _dependants_first(unfinished: Unfinished) -> list[ProgramRecord]:
-    programs = [*unfinished.loading, *unfinished.unloading]
-    return sorted(programs, key=lambda record: record.map_owner_id is None)
+    work.run([Step(f"detach link {link.id}", remove), *detaching.forget_steps(work, [link])])

@@ -12,6 +12,8 @@ from bpfman.store import bytecode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bpfman.manager.work import Work
     from bpfman.model.program import ProgramRecord
 
@@ -20,6 +22,11 @@ def unload(work: Work, record: ProgramRecord) -> None:
     """Detach its links, then take it out of the kernel and the store."""
     detaching.detach(work, work.store.links(record.program_id))
     work.run(steps(work, record))
+
+
+def dependants_first(records: Iterable[ProgramRecord]) -> list[ProgramRecord]:
+    """An order to unload in: who uses the maps of another goes before that one."""
+    return sorted(records, key=lambda record: record.map_owner_id is None)
 
 
 def steps(work: Work, record: ProgramRecord, *, begun: bool = False) -> tuple[Step, ...]:

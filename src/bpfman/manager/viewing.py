@@ -113,9 +113,7 @@ class View:
 
     def _of(self, record: ProgramRecord) -> KernelProgram | None:
         found = self._kernel.program(record.program_id)
-        if found is None or (found.tag, found.load_time) != (record.tag, record.load_time):
-            return None
-        return found
+        return found if record.means(found) else None
 
     def _maps(
         self, record: ProgramRecord, kernel: KernelProgram | None, maps: Iterable[ProgramMap]

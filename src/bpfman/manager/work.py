@@ -31,8 +31,7 @@ class Work(NamedTuple):
 
     def is_alive(self, record: ProgramRecord) -> bool:
         """Whether the kernel still has the very program that the record means, not another with its id."""
-        found = self.kernel.program(record.program_id)
-        return found is not None and (found.tag, found.load_time) == (record.tag, record.load_time)
+        return record.means(self.kernel.program(record.program_id))
 
 
 def now() -> int:

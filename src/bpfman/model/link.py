@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from bpfman.model.hook import Interface
+from bpfman.model.hook import Hook, Interface, hook_of
 from bpfman.model.kernel import KernelLink
 from bpfman.model.value import NamedTuple
 
@@ -26,6 +26,11 @@ class ChainAttach(NamedTuple):
     netns: str = ""
     mode: str = "auto"
 
+    @property
+    def family(self) -> str:
+        """xdp or tc."""
+        return "tc" if self.direction else "xdp"
+
 
 class TcxAttach(NamedTuple):
     interface: str
@@ -44,6 +49,10 @@ class ChainDetails(NamedTuple):
     direction: str = ""
     chain_program_id: int = 0
     revision: int = 0
+
+    @property
+    def hook(self) -> Hook:
+        return hook_of("tc" if self.direction else "xdp", self.direction, self.interface)
 
 
 class TcxDetails(NamedTuple):

@@ -69,6 +69,10 @@ class ProgramRecord(NamedTuple):
     load_time: int  # ns since boot, the kernel's
     frags: bool  # an XDP program loaded with BPF_F_XDP_HAS_FRAGS
 
+    def means(self, found: KernelProgram | None) -> bool:
+        """Whether what the kernel has under the id is the very program, not another that got the id later."""
+        return found is not None and (found.tag, found.load_time) == (self.tag, self.load_time)
+
     @property
     def map_set_id(self) -> int:
         return self.map_owner_id if self.map_owner_id is not None else self.program_id

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bpfman.cli.command import Command, Flag
-from bpfman.cli.filters import kind, program_type
+from bpfman.cli.filters import kind, program_types
 from bpfman.cli.flags import APPLICATION_FILTER, METADATA_FILTER, OUTPUT, QUIET
 from bpfman.cli.output import emit_lines
 from bpfman.cli.session import manager
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 def _kinds(text: str) -> list[str]:
     return [kind(item) for item in comma_list(text)]
-
-
-def _types(text: str) -> list[str]:
-    return [program_type(item) for item in comma_list(text)]
 
 
 def run(args: Arguments) -> None:
@@ -80,7 +76,7 @@ COMMAND = Command(
             "p",
             "TYPE[,...]",
             "Only links of programs of these types; may be repeated.",
-            parse=_types,
+            parse=program_types,
             repeat=True,
             complete="program-types",
         ),

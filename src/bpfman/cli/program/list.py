@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from bpfman.cli.command import Command, Flag, UsageError
-from bpfman.cli.filters import program_type
+from bpfman.cli.filters import program_types
 from bpfman.cli.flags import APPLICATION_FILTER, METADATA_FILTER, OUTPUT, QUIET
 from bpfman.cli.output import emit_lines
 from bpfman.cli.session import manager
-from bpfman.cli.values import comma_list
 from bpfman.model.kernel import program_type_name
 from bpfman.model.kinds import KINDS
 
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
 
     from bpfman.cli.command import Arguments
     from bpfman.model.program import ProgramEntry
-
-
-def _types(text: str) -> list[str]:
-    return [program_type(item) for item in comma_list(text)]
 
 
 def _selector(text: str) -> object:
@@ -89,7 +84,7 @@ COMMAND = Command(
             "type",
             metavar="TYPE[,...]",
             about="Only programs of these types; may be repeated.",
-            parse=_types,
+            parse=program_types,
             repeat=True,
             complete="program-types",
         ),
@@ -98,7 +93,7 @@ COMMAND = Command(
             "p",
             "TYPE[,...]",
             "The same as --type.",
-            parse=_types,
+            parse=program_types,
             repeat=True,
             complete="program-types",
         ),

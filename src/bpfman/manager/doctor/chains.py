@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from bpfman.manager.work import Work
     from bpfman.model.chain import ChainRecord
     from bpfman.model.hook import Hook
-    from bpfman.store.transaction import Transaction
 
 
 def examine(work: Work) -> Iterator[Finding]:
@@ -58,27 +57,17 @@ def _details(work: Work, place: Place, chain: ChainRecord, subject: str) -> Iter
         yield Finding(subject, what, "record the new name", partial(_rename, work, chain, name))
 
 
-def _still(work: Work, hook: Hook) -> ChainRecord | None:
-    """The chain, unless another repair took it away."""
-    return work.store.chain(hook)
-
-
 def _drop(work: Work, hook: Hook) -> None:
-    if (chain := _still(work, hook)) is not None:
+    if (chain := work.store.chain(hook)) is not None:  # another repair may have taken it away
         detaching.drop_chain(work, chain)
 
 
 def _rebuild(work: Work, hook: Hook) -> None:
-    chain = _still(work, hook)
+    chain = work.store.chain(hook)
     if chain is None:
         return
 
-    def nothing(_: Transaction) -> None: ...
-
-    def finished(_: Transaction, __: ChainRecord | None) -> None: ...
-
-    place, members = place_of(work, chain), work.store.members(hook)
-    with Change(work, place, members, begin=nothing, cancel=nothing, finish=finished) as change:
+    with Change(work, place_of(work, chain), work.store.members(hook)) as change:
         work.run(change.steps())
 
 

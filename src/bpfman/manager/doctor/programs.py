@@ -23,7 +23,7 @@ def examine(work: Work) -> Iterator[Finding]:
         if found is None:
             what = "is recorded as loaded, but the kernel does not have it"
             yield Finding(subject, what, "drop its record, links, pins and copy", partial(reap, work))
-        elif not work.is_alive(record):
+        elif not record.means(found):
             what = (
                 f"is recorded as loaded, but its id is another program's now ({found.name}, tag {found.tag})"
             )
