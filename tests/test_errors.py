@@ -63,7 +63,8 @@ MADE = {
         KernelRefused("open it", errno.EACCES, "try"), "open it: Permission denied", {"errno": 13, "hint": "try"},
     ),
     "VerifierRefused": (
-        errors.VerifierRefused("load it", errno.EINVAL, "the log\n", "mend it"), "load it: Invalid argument",
+        errors.VerifierRefused("load it", errno.EINVAL, "the log\n", "mend it"),
+        "load it: the kernel's verifier refused it (Invalid argument)",
         {"errno": 22, "log": "the log\n", "hint": "mend it"},
     ),
     "PartialFailure": (

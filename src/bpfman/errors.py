@@ -146,8 +146,11 @@ class KernelRefused(BpfmanError):
     """A system call failed.  `errno` is its number."""
 
     def __init__(self, what: str, errno: int, hint: str = "") -> None:
-        super().__init__(f"{what}: {_OWN_WORDS.get(errno) or os.strerror(errno)}", hint)
+        super().__init__(f"{what}: {self._why(errno)}", hint)
         self.errno = errno
+
+    def _why(self, errno: int) -> str:
+        return _OWN_WORDS.get(errno) or os.strerror(errno)
 
 
 # Numbers that the kernel keeps for itself, and lets out all the same (include/linux/errno.h).
@@ -160,6 +163,10 @@ class VerifierRefused(KernelRefused):
     def __init__(self, what: str, errno: int, log: str, hint: str = "") -> None:
         super().__init__(what, errno, hint)
         self.log = log
+
+    def _why(self, errno: int) -> str:
+        """The verifier's errno alone misleads: "Permission denied" is what it calls any unsafe access."""
+        return f"the kernel's verifier refused it ({super()._why(errno)})"
 
 
 class ChainLimit(BpfmanError):

@@ -147,7 +147,7 @@ def test_tail_calls_keep_programs_with_fragments_apart_from_others(manager, hook
     attach(load("frags_tailcall"))
     attach(load("xdp_frags"))
     error = refused(manager, hook, VerifierRefused, attach, load("xdp_pass"))
-    assert "the kernel refused the chain of xdp" in str(error)
+    assert str(error).startswith("the chain of xdp")
     assert 'build xdp_pass with SEC("xdp.frags")' in error.hint
 
 

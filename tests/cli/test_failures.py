@@ -62,7 +62,7 @@ def test_verifier_reason_first_then_the_whole_log(bpfman_command, stand_in):
     result = bpfman_command("program", "load", "x.o", "--programs", "xdp:bad")
     assert result.status == 1
     head = [
-        "bpfman: error: failed to load programs: load bad: Permission denied",
+        "bpfman: error: failed to load programs: load bad: the kernel's verifier refused it (Permission denied)",
         "  ; return data[13] == 8; @ bad.bpf.c:18",
         "  1: (71) r1 = *(u8 *)(r1 +13)",
         "  invalid access to packet, off=13 size=1, R1(id=0,off=13,r=0)",

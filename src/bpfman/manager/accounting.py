@@ -114,8 +114,10 @@ def counts(kernel: Kernel, layout: Layout, chain: Chain) -> list[MemberCount]:
     hook = chain.record.hook
     counters = kernel.open_pinned_map(layout.accounting(hook)) if chain.record.accounting else None
     if counters is None:
-        words = " ".join(word for word in (hook.family, chain.record.interface.name, hook.direction) if word)
-        raise Conflict(f"accounting is off for {words}", f"`bpfman chain account on {words}` switches it on")
+        interface = chain.record.interface
+        words = " ".join(word for word in (hook.family, interface.name, hook.direction) if word)
+        where = f"{words} --netns {interface.netns}" if interface.netns else words
+        raise Conflict(f"accounting is off for {words}", f"`bpfman chain account on {where}` switches it on")
     with counters:
         values = counters.split(counters.lookup(rows.KEY))
     return [MemberCount(member, rows.counts(values, member.slot, hook.verdicts)) for member in chain.members]

@@ -109,10 +109,10 @@ def _explained(error: VerifierRefused, composition: Composition, place: Place) -
             f"{who} uses a GPL-only helper in the chain of {place}", error.errno, error.log, hint
         )
     if member:
-        what = f"the kernel refused {who} in the chain of {place}"
+        what = f"{who} in the chain of {place}"
         return VerifierRefused(what, error.errno, error.log, error.hint)
     return VerifierRefused(
-        f"the kernel refused the chain of {place}",
+        f"the chain of {place}",
         error.errno,
         error.log,
         error.hint or _hint_for_mixed(composition),
