@@ -93,7 +93,7 @@ def _check_environment(command: Command, args: Arguments) -> None:
 
         configure(args.log)
     if args.config:
-        from bpfman.cli.config import read_config
+        from bpfman.manager.configuration import read_config
 
         read_config(args.config)
     if command.needs_root and os.geteuid() != 0:

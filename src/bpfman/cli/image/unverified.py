@@ -34,7 +34,7 @@ def check(config: str, image: str) -> str:
 def _signing(config: str) -> Mapping[str, object]:
     if not os.path.exists(config):
         return {}
-    from bpfman.cli.config import read_config
+    from bpfman.manager.configuration import read_config
 
     found = read_config(config).get("signing", {})
     if not isinstance(found, dict):
