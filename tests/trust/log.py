@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signature logs of the tests' own, as Rekor 1 and Rekor 2 are: entries, promises, proofs, signed checkpoints.
+
+They are honest; a test that needs a lie changes what they gave, or the numbers here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.trust import merkle
+from tests.trust.authority import new_key, now
+from tests.trust.certificate_log import spki
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import datetime
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def canonical(value: object) -> bytes:
+    """JSON as RFC 8785 has it, for values as simple as ours."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+class Entry(NamedTuple):
+    """An entry as a bundle shows it; what a log has not is empty or zero."""
+
+    body: bytes
+    number: int  # its index
+    log_id: bytes
+    integrated_time: int
+    promise: bytes  # the signed entry timestamp
+    size: int
+    root: bytes
+    hashes: list[bytes]
+    checkpoint: str
+
+    def as_bundle(self) -> dict[str, object]:
+        """A TransparencyLogEntry in JSON."""
+        told = json.loads(self.body)
+        return {
+            "logIndex": str(self.number),
+            "logId": {"keyId": b64(self.log_id)},
+            "kindVersion": {"kind": told["kind"], "version": told["apiVersion"]},
+            **self._times(),
+            "inclusionProof": {
+                "logIndex": str(self.number),
+                "rootHash": b64(self.root),
+                "treeSize": str(self.size),
+                "hashes": [b64(each) for each in self.hashes],
+                "checkpoint": {"envelope": self.checkpoint},
+            },
+            "canonicalizedBody": b64(self.body),
+        }
+
+    def _times(self) -> dict[str, object]:
+        if not self.promise:
+            return {}
+        return {
+            "integratedTime": str(self.integrated_time),
+            "inclusionPromise": {"signedEntryTimestamp": b64(self.promise)},
+        }
+
+    def as_annotation(self) -> str:
+        """What the older layout keeps beside a signature (`dev.sigstore.cosign/bundle`)."""
+        return json.dumps({"SignedEntryTimestamp": b64(self.promise), "Payload": self.promised()})
+
+    def promised(self) -> dict[str, object]:
+        return {
+            "body": b64(self.body),
+            "integratedTime": self.integrated_time,
+            "logID": self.log_id.hex(),
+            "logIndex": self.number,
+        }
+
+
+class Log:
+    """Rekor 1: a promise and a time with each entry.  `clock` is what time it is for the log."""
+
+    origin = "log.example.com - 1"
+
+    def __init__(self) -> None:
+        self.key = new_key()
+        self.leaves = [merkle.leaf(b"the first entry, whoever made it")]
+        self.clock: datetime.datetime | None = None
+
+    @property
+    def id(self) -> bytes:
+        return hashlib.sha256(spki(self.key.public_key())).digest()
+
+    @property
+    def key_hash(self) -> bytes:
+        """What a checkpoint's signature begins with."""
+        return self.id[:4]
+
+    def sign(self, data: bytes) -> bytes:
+        return self.key.sign(data, ec.ECDSA(SHA256()))
+
+    def add(self, body: bytes) -> Entry:
+        number = len(self.leaves)
+        self.leaves.append(merkle.leaf(body))
+        return self.finished(
+            Entry(body, number, self.id, self._time(), b"", number + 1, merkle.root(self.leaves),
+                  merkle.proof(self.leaves, number), "")
+        )  # fmt: skip
+
+    def finished(self, entry: Entry) -> Entry:
+        """With the log's signatures over whatever the entry says."""
+        entry = entry._replace(checkpoint=self.checkpoint(entry.size, entry.root))
+        return entry._replace(promise=self.sign(canonical(entry.promised())))
+
+    def checkpoint(self, size: int, root: bytes) -> str:
+        text = f"{self.origin}\n{size}\n{b64(root)}\n"
+        signature = b64(self.key_hash + self.sign(text.encode()))
+        return f"{text}\n— {self.origin} {signature}\n"
+
+    def _time(self) -> int:
+        return int((self.clock or now()).timestamp())
+
+
+class TileLog(Log):
+    """Rekor 2: neither promise nor time; what signs is Ed25519, and its id is made of its name too (C2SP's notes)."""
+
+    origin = "tiles.example.com"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signer = ed25519.Ed25519PrivateKey.generate()
+
+    @property
+    def public(self) -> bytes:
+        return self.signer.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    @property
+    def id(self) -> bytes:
+        return hashlib.sha256(f"{self.origin}\n\x01".encode() + self.public).digest()
+
+    def sign(self, data: bytes) -> bytes:
+        return self.signer.sign(data)
+
+    def finished(self, entry: Entry) -> Entry:
+        return entry._replace(checkpoint=self.checkpoint(entry.size, entry.root), integrated_time=0)
