@@ -5,10 +5,10 @@ PYTHON_ENV := .venv/bin/python
 # Where ip, tc and bpftool are; `su` without `-` leaves it out.
 export PATH := $(PATH):/usr/sbin:/sbin
 .DEFAULT_GOAL := help
-.PHONY: help venv system system-tests test test-vm demo bench docs lint format objects generated clean
+.PHONY: help venv system system-tests test test-sigstore test-vm demo bench docs lint format objects generated clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: .venv/installed ## the virtual environment .venv, bpfman itself in editable form
 
@@ -24,6 +24,11 @@ system-tests:
 
 test: system-tests .venv/installed ## every test; those of the kernel need root (ARGS='-k name' narrows)
 	$(PYTHON_ENV) -m pytest $(ARGS)
+
+# Apart from the others, for what it takes to build what they run against.
+test-sigstore: system-tests .venv/installed ## signatures against real cosign and a private sigstore (root, Go)
+	@tools/setup.sh sigstore
+	@[ ! -x build/go/cosign ] || $(PYTHON_ENV) -m pytest tests/sigstore $(ARGS)
 
 # 5.10 and sid (the newest there is) can be asked for: KERNELS="6.1 6.12 5.10 sid"
 KERNELS := 6.1 6.12

@@ -8,6 +8,7 @@
 #   tools/setup.sh system vm         that, and what virtual machines with other kernels need (QEMU, busybox)
 #   tools/setup.sh system compiler   that, and what re-making BPF objects needs (clang, llvm, headers)
 #   tools/setup.sh go                programs in Go that tests run against, where there is Go
+#   tools/setup.sh sigstore          cosign and a sigstore instance to test against, where there is Go (minutes)
 #   tools/setup.sh venv              the virtual environment .venv, with bpfman itself in editable form
 #
 # A thing is looked for before anything is installed, so that a second run costs milliseconds and needs no
@@ -106,6 +107,29 @@ go_tools() {
     GOBIN="$PWD/build/go" go install "$module"
 }
 
+# Cosign, and the servers of a private sigstore instance.  One module asks for all of them, so that what they share
+# is compiled once; its versions are those below and what these ask for.
+sigstore_tools() {
+    local sigstore=github.com/sigstore out="$PWD/build/go" module=build/go-sigstore
+    [ ! -x build/go/cosign ] || return 0 # the last to be built
+    has_command go || { say "no Go here: what is tested against cosign and sigstore's servers is skipped"; return 0; }
+    say "building cosign and sigstore's servers, which takes minutes"
+    rm -rf "$module"
+    mkdir -p "$out" "$module"
+    cd "$module"
+    go mod init sigstore-tools 2>/dev/null
+    go get -tool "$sigstore/fulcio@v1.8.8" "$sigstore/timestamp-authority/v2/cmd/timestamp-server@v2.1.2" \
+        "$sigstore/rekor-tiles/v2/cmd/rekor-server/posix@v2.3.0" "$sigstore/cosign/v3/cmd/cosign@v3.1.3" 2>go-get.log ||
+        { cat go-get.log >&2; die "could not fetch sigstore's modules"; }
+    build_go "$out/fulcio" "$sigstore/fulcio"
+    build_go "$out/timestamp-server" "$sigstore/timestamp-authority/v2/cmd/timestamp-server"
+    build_go "$out/rekor-tiles" "$sigstore/rekor-tiles/v2/cmd/rekor-server/posix"
+    build_go "$out/cosign" "$sigstore/cosign/v3/cmd/cosign"
+}
+
+# Without what only a debugger reads, which is a third of it.
+build_go() { nice go build -p 2 -trimpath -ldflags '-s -w' -o "$1" "$2"; }
+
 venv() {
     local python
     python=$(python_for_venv) || die "bpfman needs Python 3.11 or newer; set PYTHON to one"
@@ -122,6 +146,7 @@ venv() {
 case "${1:-}" in
 system) system "${2:-}" ;;
 go) go_tools ;;
+sigstore) sigstore_tools ;;
 venv) venv ;;
-*) die "usage: tools/setup.sh system [tests|vm|compiler] | go | venv" ;;
+*) die "usage: tools/setup.sh system [tests|vm|compiler] | go | sigstore | venv" ;;
 esac

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private sigstore instance on this machine, as a company without the internet has one.
+
+Real fulcio, timestamp authority and Rekor 2, in a network namespace of their own; beside them an issuer, a certificate
+log and a Rekor 1 of the tests' own.  What clients are told of it, a trusted root and signing configurations, is made by
+cosign.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import ExitStack, contextmanager
+from http.server import ThreadingHTTPServer
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from bpfman.syscalls.namespaces import entered
+from bpfman.testing.network import namespace
+from tests.rules.repository import ROOT
+from tests.sigstore.issuer import AUDIENCE, Issuer, IssuerHandler
+from tests.sigstore.rekor import RekorHandler
+from tests.sigstore.relay import relay
+from tests.trust.certificate_log import CertificateLog, CertificateLogHandler
+from tests.trust.log import Log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from http.server import BaseHTTPRequestHandler
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from bpfman.testing.network import Namespace
+
+TOOLS = ROOT / "build" / "go"
+_PATIENCE = 30.0  # seconds for a server to answer
+
+# In the namespace, where nobody else is.
+_ISSUER, _CERTIFICATES, _FULCIO, _FULCIO_GRPC, _TIMESTAMPS, _TILES, _TILES_GRPC = range(8001, 8008)
+_TILES_NAME = "tiles.example.com"
+
+
+class Instance(NamedTuple):
+    issuer: Issuer
+    log: Log  # of version 1
+    trusted_root: Path
+    signing_config: Path  # logs in version 2
+    signing_config_v1: Path
+    fulcio: str  # URLs
+    timestamps: str
+    rekor: str  # of version 1
+
+
+@contextmanager
+def instance(folder: Path) -> Iterator[Instance]:
+    """A running instance that keeps its files in `folder`."""
+    with ExitStack() as stack:
+        space = stack.enter_context(namespace())
+        issuer, certificates, log = Issuer(f"http://127.0.0.1:{_ISSUER}"), CertificateLog(), Log()
+        with entered(space.path):
+            stack.enter_context(_serving(IssuerHandler, _ISSUER, issuer=issuer))
+            stack.enter_context(
+                _serving(CertificateLogHandler, _CERTIFICATES, log=certificates, now=_milliseconds)
+            )
+        rekor = stack.enter_context(_serving(RekorHandler, 0, log=log))
+        _start_all(stack, space, folder, issuer)
+        fulcio, timestamps, tiles = (
+            f"http://{stack.enter_context(relay(space, port))}" for port in (_FULCIO, _TIMESTAMPS, _TILES)
+        )
+        bundle = json.loads(_answer(f"{fulcio}/api/v2/trustBundle"))
+        (folder / "fulcio.pem").write_text("".join(bundle["chains"][0]["certificates"]))
+        (folder / "timestamps.pem").write_bytes(_answer(f"{timestamps}/api/v1/timestamp/certchain"))
+        _answer(f"{tiles}/healthz")
+        _write_key(folder / "ct.pub", certificates.key.public_key())
+        _write_key(folder / "rekor.pub", log.key.public_key())
+        described = _described(folder, fulcio, timestamps, tiles, rekor)
+        yield Instance(issuer, log, *described, fulcio, timestamps, rekor)
+
+
+def _start_all(stack: ExitStack, space: Namespace, folder: Path, issuer: Issuer) -> None:
+    known = {"issuer-url": issuer.url, "client-id": AUDIENCE, "type": "email"}
+    (folder / "fulcio.yaml").write_text(json.dumps({"oidc-issuers": {issuer.url: known}}))  # JSON is YAML
+    fulcio = ["serve", "--ca=ephemeralca", f"--config-path={folder}/fulcio.yaml", "--host=127.0.0.1",
+              f"--port={_FULCIO}", "--grpc-host=127.0.0.1", f"--grpc-port={_FULCIO_GRPC}", "--metrics-port=0",
+              f"--ct-log-url=http://127.0.0.1:{_CERTIFICATES}"]  # fmt: skip
+    timestamps = ["serve", "--host=127.0.0.1", f"--port={_TIMESTAMPS}", "--disable-ntp-monitoring",
+                  "--timestamp-signer=memory"]  # fmt: skip
+    tiles = ["serve", f"--hostname={_TILES_NAME}", f"--storage-dir={folder}/tiles", "--http-metrics-port=0",
+             f"--signer-filepath={folder}/tiles.key", "--checkpoint-interval=100ms", "--batch-max-age=20ms",
+             f"--http-port={_TILES}", f"--grpc-port={_TILES_GRPC}"]  # fmt: skip
+    _make_key(folder / "tiles.key", folder / "tiles.pub")
+    for command in (["fulcio", *fulcio], ["timestamp-server", *timestamps], ["rekor-tiles", *tiles]):
+        stack.enter_context(_running(space, folder, command))
+
+
+def _described(folder: Path, fulcio: str, timestamps: str, tiles: str, rekor: str) -> tuple[Path, Path, Path]:
+    """A trusted root, and signing configurations for both kinds of log."""
+    start = "start-time=2020-01-01T00:00:00Z"
+    root = folder / "trusted_root.json"
+    cosign(
+        "trusted-root", "create", f"--out={root}",
+        f"--fulcio=url={fulcio},certificate-chain={folder}/fulcio.pem,{start}",
+        f"--ctfe=url=http://127.0.0.1:{_CERTIFICATES},public-key={folder}/ct.pub,{start}",
+        f"--rekor=url={rekor},public-key={folder}/rekor.pub,{start}",
+        f"--rekor=url={tiles},public-key={folder}/tiles.pub,origin={_TILES_NAME},{start}",
+        f"--tsa=url={timestamps}/api/v1/timestamp,certificate-chain={folder}/timestamps.pem,{start}",
+    )  # fmt: skip
+    more = f"{start},operator=tests"
+    for version, url in ((2, tiles), (1, rekor)):
+        cosign(
+            "signing-config", "create", f"--out={folder}/signing_config_v{version}.json",
+            f"--fulcio=url={fulcio},api-version=1,{more}",
+            f"--rekor=url={url},api-version={version},{more}", "--rekor-config=ANY",
+            f"--tsa=url={timestamps}/api/v1/timestamp,api-version=1,{more}", "--tsa-config=ANY",
+        )  # fmt: skip
+    return root, folder / "signing_config_v2.json", folder / "signing_config_v1.json"
+
+
+def cosign(*words: str, **environment: str) -> str:
+    """Run cosign; gives what it printed.  Raises AssertionError where it fails."""
+    usual = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "COSIGN_PASSWORD": ""}
+    done = subprocess.run(
+        [str(TOOLS / "cosign"), *words],
+        env={**usual, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise AssertionError(f"cosign {' '.join(words)}: {done.stderr}")
+    return done.stdout
+
+
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler], port: int, **attributes: object) -> Iterator[str]:
+    """A server in Python, in the namespace that the thread is in."""
+    bound = type("Bound", (handler,), attributes)
+    with ThreadingHTTPServer(("127.0.0.1", port), bound) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def _running(space: Namespace, folder: Path, command: list[str]) -> Iterator[None]:
+    """A tool in the namespace; what it says is in `folder`."""
+    with open(folder / f"{command[0]}.log", "wb") as said, entered(space.path):
+        process = subprocess.Popen(
+            [str(TOOLS / command[0]), *command[1:]],
+            stdout=said,
+            stderr=said,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+        )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answer(url: str) -> bytes:
+    """What a server that has just been started answers."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=_PATIENCE) as response:
+                return bytes(response.read())
+        except (urllib.error.URLError, ConnectionError) as error:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{url} does not answer: {error}") from error
+            time.sleep(0.05)
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _make_key(private: Path, public: Path) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    _write_key(public, key.public_key())
+
+
+def _write_key(path: Path, key: ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey) -> None:
+    path.write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
