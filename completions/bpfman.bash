@@ -9,7 +9,7 @@ _bpfman_commands() {
     "program") echo "load unload get list" ;;
     "program load") echo "file image" ;;
     "link") echo "attach detach get list" ;;
-    "link attach") echo "xdp tc tcx tracepoint kprobe uprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi uprobe.multi cgroup sk_lookup netfilter perf_event iter" ;;
+    "link attach") echo "xdp tc tcx tracepoint kprobe uprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi uprobe.multi usdt cgroup sk_lookup netfilter perf_event iter" ;;
     "chain") echo "list get account" ;;
     "chain account") echo "on off show" ;;
     "map") echo "list dump get set delete watch" ;;
@@ -42,6 +42,7 @@ _bpfman_flags() {
     "link attach tp_btf") echo "--metadata --dry-run --output" ;;
     "link attach kprobe.multi") echo "--metadata --dry-run --output" ;;
     "link attach uprobe.multi") echo "--pid --container-pid --metadata --dry-run --output" ;;
+    "link attach usdt") echo "--pid --cookie --container-pid --metadata --dry-run --output" ;;
     "link attach cgroup") echo "--metadata --dry-run --output" ;;
     "link attach sk_lookup") echo "--netns --metadata --dry-run --output" ;;
     "link attach netfilter") echo "--priority --defragment --netns --metadata --dry-run --output" ;;
@@ -77,9 +78,9 @@ _bpfman_flag_value() {
     "doctor -o") echo "words:text json" ;;
     "program get --output") echo "words:text json" ;;
     "program get -o") echo "words:text json" ;;
-    "program list --type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
-    "program list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
-    "program list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "program list --type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "program list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "program list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
     "program list --application") echo "any" ;;
     "program list --metadata-selector") echo "any" ;;
     "program list -m") echo "any" ;;
@@ -113,9 +114,9 @@ _bpfman_flag_value() {
     "link get --output") echo "words:text json" ;;
     "link get -o") echo "words:text json" ;;
     "link list --program-id") echo "program-ids" ;;
-    "link list --kind") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
-    "link list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
-    "link list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "link list --kind") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "link list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "link list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
     "link list --application") echo "any" ;;
     "link list --metadata-selector") echo "any" ;;
     "link list -m") echo "any" ;;
@@ -196,6 +197,13 @@ _bpfman_flag_value() {
     "link attach uprobe.multi -m") echo "any" ;;
     "link attach uprobe.multi --output") echo "words:text json" ;;
     "link attach uprobe.multi -o") echo "words:text json" ;;
+    "link attach usdt --pid") echo "any" ;;
+    "link attach usdt --cookie") echo "any" ;;
+    "link attach usdt --container-pid") echo "any" ;;
+    "link attach usdt --metadata") echo "any" ;;
+    "link attach usdt -m") echo "any" ;;
+    "link attach usdt --output") echo "words:text json" ;;
+    "link attach usdt -o") echo "words:text json" ;;
     "link attach cgroup --metadata") echo "any" ;;
     "link attach cgroup -m") echo "any" ;;
     "link attach cgroup --output") echo "words:text json" ;;
@@ -332,6 +340,9 @@ _bpfman_argument() {
     "link attach uprobe.multi 1") echo "program-ids" ;;
     "link attach uprobe.multi 2") echo "file" ;;
     "link attach uprobe.multi 3") echo "any" ;;
+    "link attach usdt 1") echo "program-ids" ;;
+    "link attach usdt 2") echo "file" ;;
+    "link attach usdt 3") echo "any" ;;
     "link attach cgroup 1") echo "program-ids" ;;
     "link attach cgroup 2") echo "directory" ;;
     "link attach sk_lookup 1") echo "program-ids" ;;

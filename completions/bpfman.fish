@@ -8,7 +8,7 @@ function __bpfman_words
         if test $skip = yes
             set skip no
         else if string match -q -- '-*' $word
-            contains -- $word --annotation --application --cilium-ebpf-project --config --container-pid --fn-name --frequency --global --image-cache-dir --interval --kind --license --lock-timeout --log --map-owner-id --max-size --metadata --metadata-selector --mode --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --runtime-dir --selector --source --source-auth --target-auth --type -a -c -f -g -i -l -m -n -o -p; and set skip yes
+            contains -- $word --annotation --application --cilium-ebpf-project --config --container-pid --cookie --fn-name --frequency --global --image-cache-dir --interval --kind --license --lock-timeout --log --map-owner-id --max-size --metadata --metadata-selector --mode --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --runtime-dir --selector --source --source-auth --target-auth --type -a -c -f -g -i -l -m -n -o -p; and set skip yes
         else
             echo $word
         end
@@ -63,6 +63,7 @@ complete -c bpfman -n '__bpfman_at -l 0 link attach' -a raw_tracepoint -d 'Attac
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a tp_btf -d 'Attach to a tracepoint with typed arguments.'
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a kprobe.multi -d 'Attach to many kernel functions.'
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a uprobe.multi -d 'Attach to many functions of a program.'
+complete -c bpfman -n '__bpfman_at -l 0 link attach' -a usdt -d 'Attach to a marker of a program or library.'
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a cgroup -d 'Attach to a control group.'
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a sk_lookup -d 'Attach to a namespace\'s socket lookup.'
 complete -c bpfman -n '__bpfman_at -l 0 link attach' -a netfilter -d 'Attach to a netfilter hook.'
@@ -98,8 +99,8 @@ complete -c bpfman -n '__bpfman_at -m 0 -l 0 program get' -a '(bpfman program li
 complete -c bpfman -n '__bpfman_at program list' -l quiet -s q -d 'Print ids only, one a line'
 complete -c bpfman -n '__bpfman_at program list' -l attached -d 'Only programs that have links'
 complete -c bpfman -n '__bpfman_at program list' -l unattached -d 'Only programs that have none'
-complete -c bpfman -n '__bpfman_at program list' -l type -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'Only programs of these types'
-complete -c bpfman -n '__bpfman_at program list' -l program-type -s p -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'The same as --type'
+complete -c bpfman -n '__bpfman_at program list' -l type -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'Only programs of these types'
+complete -c bpfman -n '__bpfman_at program list' -l program-type -s p -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'The same as --type'
 complete -c bpfman -n '__bpfman_at program list' -l application -x -d 'Only those of this application'
 complete -c bpfman -n '__bpfman_at program list' -l metadata-selector -s m -x -d 'Only those with this metadata'
 complete -c bpfman -n '__bpfman_at program list' -l selector -s l -x -d 'Only those whose metadata matches a label selector, such as \'team=edge,ring!=canary\', \'ring in'
@@ -130,8 +131,8 @@ complete -c bpfman -n '__bpfman_at link get' -l output -s o -x -a 'text json' -d
 complete -c bpfman -n '__bpfman_at -m 0 -l 0 link get' -a '(bpfman link list -q 2>/dev/null)'
 complete -c bpfman -n '__bpfman_at link list' -l quiet -s q -d 'Print ids only, one a line'
 complete -c bpfman -n '__bpfman_at link list' -l program-id -x -a '(bpfman program list -q 2>/dev/null)' -d 'Only links of this program'
-complete -c bpfman -n '__bpfman_at link list' -l kind -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'Only links of these kinds'
-complete -c bpfman -n '__bpfman_at link list' -l program-type -s p -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'Only links of programs of these types'
+complete -c bpfman -n '__bpfman_at link list' -l kind -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'Only links of these kinds'
+complete -c bpfman -n '__bpfman_at link list' -l program-type -s p -x -a 'xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter' -d 'Only links of programs of these types'
 complete -c bpfman -n '__bpfman_at link list' -l application -x -d 'Only those of this application'
 complete -c bpfman -n '__bpfman_at link list' -l metadata-selector -s m -x -d 'Only those with this metadata'
 complete -c bpfman -n '__bpfman_at link list' -l output -s o -x -a 'text json' -d 'How to print the result'
@@ -211,6 +212,14 @@ complete -c bpfman -n '__bpfman_at link attach uprobe.multi' -l dry-run -d 'Prin
 complete -c bpfman -n '__bpfman_at link attach uprobe.multi' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at -m 0 -l 0 link attach uprobe.multi' -a '(bpfman program list -q 2>/dev/null)'
 complete -c bpfman -n '__bpfman_at -m 1 -l 1 link attach uprobe.multi' -F
+complete -c bpfman -n '__bpfman_at link attach usdt' -l pid -x -d 'Only in this process, by its number on the host'
+complete -c bpfman -n '__bpfman_at link attach usdt' -l cookie -x -d 'What bpf_usdt_cookie() gives in the program'
+complete -c bpfman -n '__bpfman_at link attach usdt' -l container-pid -x -d 'Look TARGET up where this process sees it'
+complete -c bpfman -n '__bpfman_at link attach usdt' -l metadata -s m -x -d 'Metadata to store with it'
+complete -c bpfman -n '__bpfman_at link attach usdt' -l dry-run -d 'Print what would be done, and change nothing'
+complete -c bpfman -n '__bpfman_at link attach usdt' -l output -s o -x -a 'text json' -d 'How to print the result'
+complete -c bpfman -n '__bpfman_at -m 0 -l 0 link attach usdt' -a '(bpfman program list -q 2>/dev/null)'
+complete -c bpfman -n '__bpfman_at -m 1 -l 1 link attach usdt' -F
 complete -c bpfman -n '__bpfman_at link attach cgroup' -l metadata -s m -x -d 'Metadata to store with it'
 complete -c bpfman -n '__bpfman_at link attach cgroup' -l dry-run -d 'Print what would be done, and change nothing'
 complete -c bpfman -n '__bpfman_at link attach cgroup' -l output -s o -x -a 'text json' -d 'How to print the result'

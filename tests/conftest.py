@@ -12,7 +12,7 @@ from bpfman.errors import Unsupported
 from bpfman.testing import leaks
 from vmtest import features
 
-pytest_plugins = ["bpfman.testing.fixtures", "tests.kernel_objects"]
+pytest_plugins = ["bpfman.testing.fixtures", "tests.kernel_objects", "tests.usdt_program"]
 
 CI = os.environ.get("CI") == "true"
 

@@ -54,6 +54,8 @@ missing_for_testing() {
     has_command docker-registry || echo docker-registry
     has_command skopeo || echo skopeo
     has_command openssl || echo openssl
+    has_command cc || echo gcc
+    has_header stdio.h || echo libc6-dev
 }
 
 missing_for_compiling() {

@@ -94,7 +94,9 @@ class Executable:
             )
         if identity[5] != (1 if sys.byteorder == "little" else 2):
             raise ObjectError("an ELF file of the other byte order")
-        (_, _, _, _, _, segments, sections, _, _, segment_size, segment_count, section_size, count, _) = head
+        (_, _, _, _, _, segments, sections, _, _, segment_size, segment_count, section_size, count, names) = (
+            head
+        )
         if (segment_count and segment_size != _SEGMENT.size) or (count and section_size != _SECTION.size):
             raise ObjectError("an ELF file with headers of unknown sizes")
         self._segments = tuple(_SEGMENT.iter_unpack(self._part(segments, segment_count * _SEGMENT.size)))
@@ -103,6 +105,7 @@ class Executable:
             _Section(name, kind, address, at, size, link, entry)
             for name, kind, _, address, at, size, link, _, _, entry in rows
         )
+        self._names = names
 
     def _part(self, offset: int, size: int) -> memoryview:
         if offset + size > len(self._data):
@@ -182,6 +185,23 @@ class Executable:
             if kind == _PT_LOAD and flags & _PF_X and start <= address < start + size:
                 return int(address - start + offset)
         raise ObjectError(f"address {address:#x} is in no code of the file")
+
+    def offset_of_data(self, address: int) -> int:
+        """The file offset of a virtual address in data; ObjectError where it is in none."""
+        for kind, flags, offset, start, _, size, _, _ in self._segments:
+            if kind == _PT_LOAD and not flags & _PF_X and start <= address < start + size:
+                return int(address - start + offset)
+        raise ObjectError(f"address {address:#x} is in no data of the file")
+
+    def address_of_section(self, name: str) -> int:
+        """Where the section of that name is mapped; 0 when there is none."""
+        if self._names >= len(self._sections):
+            return 0
+        names, wanted = self._contents(self._sections[self._names]), name.encode() + b"\0"
+        for section in self._sections:
+            if names[section.name : section.name + len(wanted)] == wanted:
+                return section.address
+        return 0
 
     def is_code(self, offset: int) -> bool:
         """Whether a file offset lies in what is mapped for execution."""

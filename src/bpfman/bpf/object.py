@@ -12,7 +12,7 @@ import errno
 
 from bpfman.bpf import attach_target, code, explain, frags, info
 from bpfman.errors import InvalidRequest, KernelRefused, ObjectError
-from bpfman.model.kinds import KINDS, expected_attach
+from bpfman.model.kinds import ATTACH_NONE, KINDS, expected_attach
 from bpfman.model.value import NamedTuple
 from bpfman.syscalls import libbpf
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bpfman.bpf.object_summary import ObjectSummary
     from bpfman.model.code import ProgramCode
     from bpfman.model.kernel import KernelMap, KernelProgram
+    from bpfman.model.kinds import Kind
     from bpfman.model.program import ProgramSpec
 
 
@@ -140,12 +141,21 @@ def _choose(handle: int, specs: Sequence[ProgramSpec], log: libbpf.LogBuffer) ->
             continue
         kind = KINDS[spec.type]
         libbpf.call("bpf_program__set_type", program, kind.kernel_type)
-        libbpf.call("bpf_program__set_expected_attach_type", program, expected_attach(kind, spec.attach_func))
+        libbpf.call("bpf_program__set_expected_attach_type", program, _expected_attach(kind, spec))
         if kind.attach_func:
             attach_target.fix(program, kind, spec.attach_func or "")
         libbpf.call("bpf_program__set_log_buf", program, log.address, log.SIZE)
         chosen[spec.name] = program
     return chosen
+
+
+def _expected_attach(kind: Kind, spec: ProgramSpec) -> int:
+    """A USDT program is attached to many places at once where the kernel can, which has to be said now."""
+    if kind.name == "usdt":
+        from bpfman.bpf.link import uprobe_multi
+
+        return kind.expected_attach if uprobe_multi.supported() else ATTACH_NONE
+    return expected_attach(kind, spec.attach_func)
 
 
 def _map_name(map_handle: int) -> str:

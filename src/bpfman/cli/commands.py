@@ -46,6 +46,7 @@ _ATTACH = Group(
         "tp_btf": Leaf("Attach to a tracepoint with typed arguments.", "link.targets", "TP_BTF"),
         "kprobe.multi": Leaf("Attach to many kernel functions.", "link.targets", "KPROBE_MULTI"),
         "uprobe.multi": Leaf("Attach to many functions of a program.", "link.targets", "UPROBE_MULTI"),
+        "usdt": Leaf("Attach to a marker of a program or library.", "link.targets", "USDT"),
         "cgroup": Leaf("Attach to a control group.", "link.targets", "CGROUP"),
         "sk_lookup": Leaf("Attach to a namespace's socket lookup.", "link.targets", "SK_LOOKUP"),
         "netfilter": Leaf("Attach to a netfilter hook.", "link.targets", "NETFILTER"),

@@ -93,6 +93,7 @@ _ROWS = (
          attach_since="6.6", module="uprobe_multi"),
     Kind("uretprobe.multi", ("uretprobe.multi",), "uprobe", PROG_KPROBE, ATTACH_TRACE_UPROBE_MULTI, "uprobe.multi",
          "kprobe", attach_since="6.6", retprobe=True, module="uprobe_multi"),
+    Kind("usdt", ("usdt",), "usdt", PROG_KPROBE, ATTACH_TRACE_UPROBE_MULTI, "usdt", "kprobe", module="usdt"),
     Kind("cgroup_skb", ("cgroup_skb", "cgroup/skb"), "cgroup_skb", PROG_CGROUP_SKB, ATTACH_NONE, "cgroup", "cgroupskb",
          hooks=_SKB_HOOKS, module="cgroup"),
     Kind("cgroup_sock", ("cgroup/sock", "cgroup/post_bind"), "cgroup_sock", PROG_CGROUP_SOCK, ATTACH_NONE, "cgroup",

@@ -123,6 +123,21 @@ class UprobeMultiAttach(NamedTuple):
         return f"{self.target} {self.functions}"
 
 
+class UsdtAttach(NamedTuple):
+    """A marker (`provider:name`) that the makers of a program or library put into it, at all places where it is.
+
+    `target`, `pid` and `container_pid` are as for UprobeAttach; `cookie` is what bpf_usdt_cookie() gives."""
+
+    target: str
+    marker: str
+    pid: int = 0
+    cookie: int = 0
+    container_pid: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.marker}"
+
+
 class CgroupAttach(NamedTuple):
     """A control group, by the path of its directory.  `hook` was fixed when the program was loaded."""
 
@@ -192,6 +207,7 @@ TARGETS: dict[str, type] = {
     "tp_btf": TpBtfAttach,
     "kprobe.multi": KprobeMultiAttach,
     "uprobe.multi": UprobeMultiAttach,
+    "usdt": UsdtAttach,
     "cgroup": CgroupAttach,
     "sk_lookup": SkLookupAttach,
     "netfilter": NetfilterAttach,
@@ -211,6 +227,7 @@ if TYPE_CHECKING:
         | TpBtfAttach
         | KprobeMultiAttach
         | UprobeMultiAttach
+        | UsdtAttach
         | CgroupAttach
         | SkLookupAttach
         | NetfilterAttach

@@ -104,21 +104,36 @@ def kprobe_multi(program_fd: int, attach_type: int, functions: Sequence[str], re
 
 
 def uprobe_multi(
-    program_fd: int, attach_type: int, path: str, offsets: Sequence[int], returns: bool, pid: int
+    program_fd: int,
+    attach_type: int,
+    path: str,
+    offsets: Sequence[int],
+    returns: bool,
+    pid: int,
+    *,
+    ref_counters: Sequence[int] = (),
+    cookies: Sequence[int] = (),
 ) -> int:
-    """A link on places of a file, in one process or (0) all."""
+    """A link on places of a file, in one process or (0) all.  `ref_counters` are file offsets of counters of who
+    watches (0: none), `cookies` what bpf_get_attach_cookie() gives, both one a place."""
     name = c.create_string_buffer(os.fsencode(path))
-    places = (c.c_uint64 * len(offsets))(*offsets)
+    places, counters, values = (_words(each) for each in (offsets, ref_counters, cookies))
     attr = UprobeMultiAttr(
         prog_fd=program_fd,
         attach_type=attach_type,
         path=c.addressof(name),
         offsets=c.addressof(places),
+        ref_ctr_offsets=c.addressof(counters) if ref_counters else 0,
+        cookies=c.addressof(values) if cookies else 0,
         cnt=len(offsets),
         multi_flags=returns,
         pid=pid,
     )
     return call(LINK_CREATE, attr)
+
+
+def _words(values: Sequence[int]) -> c.Array[c.c_uint64]:
+    return (c.c_uint64 * len(values))(*values)
 
 
 def netfilter(program_fd: int, attach_type: int, family: int, hook: int, priority: int, flags: int) -> int:

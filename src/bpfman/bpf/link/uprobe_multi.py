@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from bpfman.bpf import executable, processes, refusals, sight
 from bpfman.bpf.link.link import Link
 from bpfman.bpf.near import matching
 from bpfman.errors import KernelRefused, ProcessNotFound
-from bpfman.model.kinds import ATTACH_TRACE_UPROBE_MULTI
-from bpfman.syscalls import bpf_links, probes
+from bpfman.model.kinds import ATTACH_TRACE_UPROBE_MULTI, PROG_KPROBE
+from bpfman.syscalls import bpf, bpf_links, probes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,3 +50,29 @@ def _offsets(file: File, target: UprobeMultiAttach) -> list[int]:
         symbols = program.functions()
         names = matching(f"symbol in {target.target}", target.functions, symbols)
         return sorted({program.offset_of(symbols[name]) for name in names})
+
+
+def supported() -> bool:
+    """Whether the kernel attaches to many places at once, and lets --pid mean a process: kernels before 6.10 took it
+    for a thread.  Asked with a directory in place of a file: one that does refuses the process (EINVAL) first, an older
+    one goes on to look for the process (ESRCH) or at the file (EBADF)."""
+    exit_with_0 = b"\xb7\x00\x00\x00\x00\x00\x00\x00\x95" + bytes(7)
+    try:
+        program = bpf.prog_load(
+            PROG_KPROBE, exit_with_0, "GPL", name="probe", expected_attach=ATTACH_TRACE_UPROBE_MULTI
+        )
+    except OSError:
+        return False
+    try:
+        return _refusal(program, 0) == errno.EBADF and _refusal(program, 0xFFFFFFFF) == errno.EINVAL
+    finally:
+        os.close(program)
+
+
+def _refusal(program: int, pid: int) -> int:
+    try:
+        link = bpf_links.uprobe_multi(program, ATTACH_TRACE_UPROBE_MULTI, "/", [0], False, pid)
+    except OSError as error:
+        return error.errno or 0
+    os.close(link)
+    return 0

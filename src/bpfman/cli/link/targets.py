@@ -161,6 +161,29 @@ UPROBE_MULTI = _row(
     arguments=[TARGET, FUNCTIONS],
     flags=[PID, CONTAINER_PID],
 )
+USDT = _row(
+    "usdt",
+    "Runs the program each time a process passes a marker (USDT) that the makers of a program or library put into it, "
+    "at all places where it is. The marker's semaphore, by which a program sees that it is watched, is counted up as "
+    "long as the link is there. Programs that call bpf_usdt_arg() of libbpf's usdt.bpf.h get its arguments.",
+    " /usr/bin/python3 python:gc__start",
+    needs="Linux 5.15 with CONFIG_UPROBES; one link of the kernel for all places needs Linux 6.10, before it is one a "
+    "place.",
+    arguments=[
+        TARGET,
+        Argument("marker", "PROVIDER:NAME", "The marker, as `readelf -n` tells its provider and name."),
+    ],
+    flags=[
+        PID,
+        Flag(
+            "cookie",
+            metavar="N",
+            about="What bpf_usdt_cookie() gives in the program (default 0).",
+            parse=number,
+        ),
+        CONTAINER_PID,
+    ],
+)
 CGROUP = _row(
     "cgroup",
     "Runs the program for what the processes of a control group, and of those below it, do. Which hook it is was fixed "
