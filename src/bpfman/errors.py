@@ -29,6 +29,10 @@
     │   ├── PlatformMissing      nothing in it is for this machine
     │   ├── NoBytecode           nothing in it is a BPF object
     │   ├── NotCached            not in the cache, and nothing else may be asked
+    │   ├── Untrusted            not by the rules of this machine
+    │   │   ├── Unsigned             no signature, where one is demanded
+    │   │   └── SignatureRefused     signatures, and none of them good; says why of each
+    │   ├── TrustMaterialError   a key, certificate or trusted root of one's own cannot be used
     │   └── CacheError           the image cache cannot be read or written
     ├── Interrupted              SIGINT or SIGTERM came before the change was complete
     └── PartialFailure           some of several independent requests failed
@@ -219,6 +223,26 @@ class NoBytecode(ImageError):
 
 class NotCached(ImageError):
     """The image is not in the cache, and it was not to be looked for elsewhere."""
+
+
+class Untrusted(ImageError):
+    """The image may not be used by the rules of this machine."""
+
+
+class Unsigned(Untrusted):
+    """A signature is demanded, and the image has none."""
+
+
+class SignatureRefused(Untrusted):
+    """The image has signatures, and none of them is good.  `refusals` has (signature, step, why) of each."""
+
+    def __init__(self, message: str, refusals: Sequence[tuple[str, str, str]], hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.refusals = tuple(refusals)
+
+
+class TrustMaterialError(ImageError):
+    """A key, a certificate or a trusted root that somebody on this machine configured cannot be used."""
 
 
 class CacheError(ImageError):

@@ -18,3 +18,5 @@ MAX_INDEX_DEPTH = 3  # an index in an index in an index
 MAX_TAR_ENTRIES = 10_000
 MAX_REFERRERS = 1000
 MAX_PAGES = 50  # of a list that a registry gives page by page
+MAX_SIGNATURES = 50  # that are looked at, of one image
+MAX_EVIDENCE = 1 << 20  # a bundle, or a signed payload

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Timestamps of RFC 3161: who says when a signature was there."""
+
+from __future__ import annotations
+
+from cryptography import x509
+from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
+
+from bpfman.images.trust.refusal import TIMESTAMP, Refusal
+from bpfman.images.trust.times import shown
+from bpfman.model.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfc3161_client import TimeStampResponse
+
+    from bpfman.images.trust.material import Authority
+
+
+class Stamped(NamedTuple):
+    authority: Authority
+    when: float
+
+
+def check_timestamp(token: bytes, signature: bytes, authorities: Sequence[Authority]) -> Stamped:
+    """When `signature` was there; Refusal if none of `authorities` says so."""
+    try:
+        response = decode_timestamp_response(token)
+        when = response.tst_info.gen_time.timestamp()
+    except (ValueError, OverflowError):
+        raise Refusal(TIMESTAMP, "its timestamp is no answer of a timestamp authority (RFC 3161)") from None
+    problems = []
+    for authority in authorities:
+        problem = _problem(response, signature, authority) or _outside(when, authority)
+        if not problem:
+            return Stamped(authority, when)
+        problems.append(f"{authority.name}: {problem}")
+    raise Refusal(TIMESTAMP, f"its timestamp of {shown(when)} is not good: {'; '.join(problems)}")
+
+
+def _outside(when: float, authority: Authority) -> str:
+    return "" if when in authority.window else f"it was valid {authority.window}"
+
+
+def _problem(response: TimeStampResponse, signature: bytes, authority: Authority) -> str:
+    builder = VerifierBuilder(roots=list(authority.roots), intermediates=list(authority.intermediates))
+    own = authority.intermediates[:1] or authority.roots
+    if not _is_authority(own[0]):
+        builder = VerifierBuilder(
+            roots=list(authority.roots),
+            intermediates=list(authority.intermediates[1:]),
+            tsa_certificate=own[0],
+        )
+    try:
+        builder.build().verify_message(response, signature)
+    except (VerificationError, ValueError, TypeError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False
