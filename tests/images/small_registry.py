@@ -8,6 +8,7 @@ next request that matches answered by `action`, once; `always` has all of them.
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import re
 import threading
@@ -40,6 +41,8 @@ class SmallRegistry:
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[tuple[str, str], tuple[str, bytes]] = {}  # (repository, tag or digest)
+        self.uploads = itertools.count(1)
+        self.begun: dict[str, bytes] = {}  # what came of blobs that are sent in parts
         self.has_referrers = True
         self.page = 100  # referrers a page
         self.users: dict[str, str] = {}  # who may ask, by basic authentication; none: everybody
@@ -140,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self._is_allowed():
             self._serve()
 
-    do_GET = do_HEAD = do_PUT = do_POST = _any  # noqa: N815
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = _any  # noqa: N815
 
     # who may
 
@@ -202,10 +205,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _blobs(self, name: str, rest: str) -> None:
         if self.command == "POST":
-            self.reply(202, Location=f"/v2/{name}/blobs/uploads/1?state=x")
+            self.reply(202, Location=f"/v2/{name}/blobs/uploads/{next(self.registry.uploads)}?state=x")
+        elif self.command == "PATCH":
+            self.registry.begun[rest] = self.body
+            self.reply(202, Location=self.path)
         elif self.command == "PUT":
             digest = parse_qs(urlsplit(self.path).query)["digest"][0]
-            self.registry.blobs[digest] = self.body
+            self.registry.blobs[digest] = self.registry.begun.pop(rest, b"") + self.body
             self.reply(201)
         elif rest not in self.registry.blobs:
             self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")

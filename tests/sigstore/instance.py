@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from bpfman.syscalls.namespaces import entered
 from bpfman.testing.network import namespace
-from tests.rules.repository import ROOT
+from tests.sigstore.cosign import TOOLS, Cosign
 from tests.sigstore.issuer import AUDIENCE, Issuer, IssuerHandler
 from tests.sigstore.rekor import RekorHandler
 from tests.sigstore.relay import relay
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
     from bpfman.testing.network import Namespace
 
-TOOLS = ROOT / "build" / "go"
 _PATIENCE = 30.0  # seconds for a server to answer
 
 # In the namespace, where nobody else is.
@@ -67,9 +66,7 @@ def instance(folder: Path) -> Iterator[Instance]:
         issuer, certificates, log = Issuer(f"http://127.0.0.1:{_ISSUER}"), CertificateLog(), Log()
         with entered(space.path):
             stack.enter_context(_serving(IssuerHandler, _ISSUER, issuer=issuer))
-            stack.enter_context(
-                _serving(CertificateLogHandler, _CERTIFICATES, log=certificates, now=_milliseconds)
-            )
+            stack.enter_context(_serving(CertificateLogHandler, _CERTIFICATES, log=certificates))
         rekor = stack.enter_context(_serving(RekorHandler, 0, log=log))
         _start_all(stack, space, folder, issuer)
         fulcio, timestamps, tiles = (
@@ -86,9 +83,9 @@ def instance(folder: Path) -> Iterator[Instance]:
 
 
 def _start_all(stack: ExitStack, space: Namespace, folder: Path, issuer: Issuer) -> None:
-    known = {"issuer-url": issuer.url, "client-id": AUDIENCE, "type": "email"}
-    (folder / "fulcio.yaml").write_text(json.dumps({"oidc-issuers": {issuer.url: known}}))  # JSON is YAML
-    fulcio = ["serve", "--ca=ephemeralca", f"--config-path={folder}/fulcio.yaml", "--host=127.0.0.1",
+    known = {"IssuerURL": issuer.url, "ClientID": AUDIENCE, "Type": "email"}
+    (folder / "fulcio.json").write_text(json.dumps({"OIDCIssuers": {issuer.url: known}}))
+    fulcio = ["serve", "--ca=ephemeralca", f"--config-path={folder}/fulcio.json", "--host=127.0.0.1",
               f"--port={_FULCIO}", "--grpc-host=127.0.0.1", f"--grpc-port={_FULCIO_GRPC}", "--metrics-port=0",
               f"--ct-log-url=http://127.0.0.1:{_CERTIFICATES}"]  # fmt: skip
     timestamps = ["serve", "--host=127.0.0.1", f"--port={_TIMESTAMPS}", "--disable-ntp-monitoring",
@@ -104,40 +101,24 @@ def _start_all(stack: ExitStack, space: Namespace, folder: Path, issuer: Issuer)
 def _described(folder: Path, fulcio: str, timestamps: str, tiles: str, rekor: str) -> tuple[Path, Path, Path]:
     """A trusted root, and signing configurations for both kinds of log."""
     start = "start-time=2020-01-01T00:00:00Z"
-    root = folder / "trusted_root.json"
-    cosign(
+    root, cosign = folder / "trusted_root.json", Cosign()
+    cosign.run(
         "trusted-root", "create", f"--out={root}",
         f"--fulcio=url={fulcio},certificate-chain={folder}/fulcio.pem,{start}",
         f"--ctfe=url=http://127.0.0.1:{_CERTIFICATES},public-key={folder}/ct.pub,{start}",
-        f"--rekor=url={rekor},public-key={folder}/rekor.pub,{start}",
-        f"--rekor=url={tiles},public-key={folder}/tiles.pub,origin={_TILES_NAME},{start}",
+        f"--rekor=url=https://log.example.com,public-key={folder}/rekor.pub,{start}",
+        f"--rekor=url=https://{_TILES_NAME},public-key={folder}/tiles.pub,origin={_TILES_NAME},{start}",
         f"--tsa=url={timestamps}/api/v1/timestamp,certificate-chain={folder}/timestamps.pem,{start}",
     )  # fmt: skip
     more = f"{start},operator=tests"
     for version, url in ((2, tiles), (1, rekor)):
-        cosign(
+        cosign.run(
             "signing-config", "create", f"--out={folder}/signing_config_v{version}.json",
             f"--fulcio=url={fulcio},api-version=1,{more}",
             f"--rekor=url={url},api-version={version},{more}", "--rekor-config=ANY",
             f"--tsa=url={timestamps}/api/v1/timestamp,api-version=1,{more}", "--tsa-config=ANY",
         )  # fmt: skip
     return root, folder / "signing_config_v2.json", folder / "signing_config_v1.json"
-
-
-def cosign(*words: str, **environment: str) -> str:
-    """Run cosign; gives what it printed.  Raises AssertionError where it fails."""
-    usual = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "COSIGN_PASSWORD": ""}
-    done = subprocess.run(
-        [str(TOOLS / "cosign"), *words],
-        env={**usual, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    if done.returncode:
-        raise AssertionError(f"cosign {' '.join(words)}: {done.stderr}")
-    return done.stdout
 
 
 @contextmanager
@@ -185,10 +166,6 @@ def _answer(url: str) -> bytes:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{url} does not answer: {error}") from error
             time.sleep(0.05)
-
-
-def _milliseconds() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _make_key(private: Path, public: Path) -> None:

@@ -100,6 +100,11 @@ class Log:
         return hashlib.sha256(spki(self.key.public_key())).digest()
 
     @property
+    def name(self) -> str:
+        """The origin without the number of a tree."""
+        return self.origin.partition(" ")[0]
+
+    @property
     def key_hash(self) -> bytes:
         """What a checkpoint's signature begins with."""
         return self.id[:4]
@@ -123,7 +128,7 @@ class Log:
     def checkpoint(self, size: int, root: bytes) -> str:
         text = f"{self.origin}\n{size}\n{b64(root)}\n"
         signature = b64(self.key_hash + self.sign(text.encode()))
-        return f"{text}\n— {self.origin} {signature}\n"
+        return f"{text}\n— {self.name} {signature}\n"
 
     def _time(self) -> int:
         return int((self.clock or now()).timestamp())

@@ -50,7 +50,7 @@ def log(each: Log | CertificateLog, valid: Period = ALWAYS) -> dict[str, object]
         details = "PKIX_ED25519"
     else:
         key, details = spki(each.key.public_key()), "PKIX_ECDSA_P256_SHA_256"
-    name = each.origin.partition(" ")[0] if isinstance(each, Log) else "ct.example.com"
+    name = each.name if isinstance(each, Log) else "ct.example.com"
     return {
         "baseUrl": f"https://{name}",
         "hashAlgorithm": "SHA2_256",
