@@ -6,6 +6,7 @@
 #include <linux/pkt_cls.h>
 #include <linux/ptrace.h>
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 struct view {
@@ -136,6 +137,93 @@ SEC("xdp")
 int drops_some_packets(struct xdp_md *ctx)
 {
 	return ctx->ingress_ifindex & 1;
+}
+
+SEC("xdp")
+int drops_by_sending_back(struct xdp_md *ctx)
+{
+	return XDP_TX;
+}
+
+struct task_struct {
+	int pid;
+};
+
+// A verdict that only the kernel's own types decide: XDP_DROP where there are tasks.
+SEC("xdp")
+int drops_by_relocation(struct xdp_md *ctx)
+{
+	return XDP_PASS - bpf_core_type_exists(struct task_struct);
+}
+
+extern void bpf_throw(__u64 cookie) __ksym;
+
+SEC("xdp")
+int drops_by_throwing(struct xdp_md *ctx)
+{
+	bpf_throw(XDP_DROP);
+	return XDP_PASS;
+}
+
+// A packet for another host: the receiver's IP drops it.
+SEC("tc")
+int drops_by_changing_the_type(struct __sk_buff *skb)
+{
+	bpf_skb_change_type(skb, 3);
+	return TC_ACT_OK;
+}
+
+SEC("xdp")
+int reads_by_printing(struct xdp_md *ctx)
+{
+	bpf_printk("%s", (const char *)0xffffffff81000000);
+	return XDP_PASS;
+}
+
+extern const void _stext __ksym;
+
+SEC("xdp")
+int looks_where_the_kernel_is(struct xdp_md *ctx)
+{
+	__u32 key = 0;
+	__u64 *sum = bpf_map_lookup_elem(&seen, &key);
+
+	if (sum)
+		*sum = (__u64)(long)&_stext;
+	return XDP_PASS;
+}
+
+SEC("cgroup/getsockopt")
+int changes_what_is_pointed_to(struct bpf_sockopt *ctx)
+{
+	unsigned char *value = ctx->optval;
+
+	if (value + 1 <= (unsigned char *)ctx->optval_end)
+		value[0] = 0;
+	return 1;
+}
+
+SEC("cgroup/connect4")
+int denies_by_setting_the_result(struct bpf_sock_addr *ctx)
+{
+	bpf_set_retval(-1);
+	return 1;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} sockets SEC(".maps");
+
+SEC("tc")
+int lets_a_socket_go(struct __sk_buff *skb)
+{
+	__u32 key = 0;
+
+	bpf_map_delete_elem(&sockets, &key);
+	return TC_ACT_OK;
 }
 
 SEC("kprobe/do_nanosleep")

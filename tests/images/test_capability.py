@@ -37,13 +37,22 @@ def programs(name: str) -> dict:
     ("reads_packets", []),
     ("rewrites_directly", ["rewrite-packets"]),
     ("rewrites_through_the_stack", ["rewrite-packets"]),
-    ("rewrites_in_a_function", ["redirect-packets", "rewrite-packets"]),
+    ("rewrites_in_a_function", ["drop-packets", "redirect-packets", "rewrite-packets"]),
     ("rewrites_in_a_callback", ["rewrite-packets"]),
     ("rewrites_by_a_helper", ["rewrite-packets"]),
     ("rewrites_by_a_kernel_function", ["call-kernel-functions", "rewrite-packets"]),
     ("marks_packets", ["mark-packets"]),
     ("redirects_packets", ["drop-packets", "redirect-packets"]),
     ("drops_some_packets", ["drop-packets"]),
+    ("drops_by_sending_back", ["drop-packets", "redirect-packets"]),
+    ("drops_by_relocation", ["drop-packets", "redirect-packets"]),
+    ("drops_by_throwing", sorted(EFFECTS)),
+    ("drops_by_changing_the_type", ["drop-packets", "mark-packets"]),
+    ("lets_a_socket_go", ["change-sockets"]),
+    ("reads_by_printing", ["read-kernel-memory", "read-user-memory", "report-events"]),
+    ("looks_where_the_kernel_is", ["read-kernel-memory"]),
+    ("changes_what_is_pointed_to", ["change-results"]),
+    ("denies_by_setting_the_result", ["change-results", "deny-operations"]),
     ("writes_user_memory", ["write-user-memory"]),
     ("sends_signals", ["send-signals"]),
     ("denies_operations", ["deny-operations", "read-kernel-memory"]),
@@ -63,9 +72,9 @@ def test_verdicts_that_a_program_returns_are_found(family):
 
 def test_which_verdicts_drop():
     drops = {name for name, each in programs("xdp_verdicts").items() if "drop-packets" in each.effects}
-    assert drops == {"xdp_aborted", "xdp_drop", "xdp_unknown", "xdp_chosen"}
+    assert drops == {"xdp_aborted", "xdp_drop", "xdp_unknown", "xdp_chosen", "xdp_tx", "xdp_redirect"}
     drops = {name for name, each in programs("tc_verdicts").items() if "drop-packets" in each.effects}
-    assert drops == {"tc_shot", "tc_stolen", "tc_queued", "tc_trap", "tc_chosen"}
+    assert drops == {"tc_shot", "tc_stolen", "tc_queued", "tc_trap", "tc_chosen", "tc_redirect"}
     redirects = {
         name for name, each in programs("xdp_verdicts").items() if "redirect-packets" in each.effects
     }
@@ -263,6 +272,10 @@ def test_what_is_never_reached_is_not_counted():
         ([store(10, -8, 3)], False),
         ([store(1, 4, 3)], False),  # the context
         ([DATA, jump(0x15, 1, 3, 0), copy(2, 10), store(2, -8, 3)], True),  # one of the two
+        # The same field, reached from elsewhere in the context, and one that may be it.
+        ([Instruction(0x07, 1, 0, 0, 4), load(2, 1, -4, 0), store(2, 0, 3)], True),
+        ([Instruction(0x07, 1, 0, 0, 4), load(2, 1, 0, 0), store(2, 0, 3)], False),
+        ([Instruction(0x0F, 1, 7, 0, 0), load(2, 1, 4, 0), store(2, 0, 3)], True),
     ],
 )
 def test_writes_into_packets_are_seen(instructions, writes):
@@ -273,6 +286,61 @@ def test_writes_into_the_context_are_told_apart():
     found = run(store(1, 8, 3, 0), mov(0, 2), EXIT)
     assert found.writes_context
     assert not found.writes_packets
+
+
+def test_what_the_context_points_to_counts_as_the_context():
+    assert run(load(2, 1, 4), store(2, 0, 3), mov(0, 2), EXIT).writes_context
+    assert not run(call(1), store(0, 0, 3), mov(0, 2), EXIT).writes_context
+
+
+@pytest.mark.parametrize(
+    ("instructions", "patched"),
+    [
+        ([mov(0, 2), EXIT], 0),
+        ([mov(0, 0), Instruction(0x07, 0, 0, 0, 2), EXIT], 1),
+        ([Instruction(0x18, 0, 0, 0, 2), Instruction(0, 0, 0, 0, 0), EXIT], 0),
+    ],
+)
+def test_a_number_that_is_filled_in_at_load_may_be_any(instructions, patched):
+    assert run(*instructions).returns == frozenset({2})
+    assert run(*instructions, patched=frozenset((patched,))).returns is None
+
+
+def test_an_offset_that_is_filled_in_at_load_may_be_any():
+    through_context = (load(2, 1, 4, 0), store(2, 0, 3), mov(0, 2), EXIT)
+    assert run(*through_context, patched=frozenset((0,))).writes_packets
+    stored = (DATA, store(10, -16, 2), load(4, 10, -8), store(4, 0, 3), mov(0, 2), EXIT)
+    assert not run(*stored).writes_packets
+    assert run(*stored, patched=frozenset((1,))).writes_packets
+    assert run(*stored, patched=frozenset((2,))).writes_packets
+
+
+def test_a_load_from_a_packet_that_is_too_short_ends_the_program():
+    assert run(Instruction(0x30, 0, 0, 0, 12), mov(0, 2), EXIT).returns == frozenset({0, 2})
+
+
+@pytest.mark.parametrize("name", ["bpf_throw", "acme_drop"])
+def test_a_kernel_function_that_nobody_knows_may_do_anything(name):
+    code = Function("main", (call(0), mov(0, 2), EXIT), {0: name})
+    bytecode = Bytecode("little", "GPL", (Program("main", "xdp", "xdp", 0),), (), (code,))
+    (program,) = capabilities_of(bytecode).programs
+    assert set(program.effects) == set(EFFECTS)
+    assert program.verdicts is None
+    assert program.kernel_functions == (name,)
+
+
+def test_a_helper_that_nobody_knows_may_do_anything():
+    code = Function("main", (call(999), mov(0, 2), EXIT))
+    bytecode = Bytecode("little", "GPL", (Program("main", "xdp", "xdp", 0),), (), (code,))
+    assert set(capabilities_of(bytecode).effects) == set(EFFECTS)
+
+
+@pytest.mark.parametrize(("number", "changes"), [(1, False), (2, True), (3, True)])
+def test_maps_of_sockets_change_sockets(number, changes):
+    code = Function("main", (call(number), mov(0, 2), EXIT))
+    bytecode = Bytecode("little", "GPL", (Program("main", "xdp", "xdp", 0),), (), (code,), socket_maps=True)
+    assert ("change-sockets" in capabilities_of(bytecode).effects) is changes
+    assert "change-sockets" not in capabilities_of(bytecode._replace(socket_maps=False)).effects
 
 
 def test_a_function_gets_what_it_is_passed_and_gives_what_it_returns():
@@ -320,6 +388,7 @@ def test_a_callback_is_walked():
         [Instruction(0x0D, 3, 0, 0, 0), EXIT],  # a jump through a register
         [Instruction(0xBF, 12, 0, 0, 0), EXIT],  # a register that does not exist
         [Instruction(0x85, 0, 1, 0, 50), EXIT],  # a function that nobody knows
+        [Instruction(0x18, 2, 4, 0, 5), Instruction(0, 0, 0, 0, 0), mov(0, 2), EXIT],  # its address
         [Instruction(0x18, 1, 0, 0, 0)],  # half a load
         [],
     ],
@@ -391,6 +460,13 @@ def test_many_constants_become_any():
 
 
 # words
+
+
+def test_every_kernel_function_with_an_effect_has_one_that_is_published():
+    from bpfman.images.capability import kernel_functions
+
+    assert set(kernel_functions._EFFECTS) <= set(EFFECTS)
+    assert kernel_functions.are_known(frozenset({"bpf_dynptr_slice_rdwr", "bpf_dynptr_size"}))
 
 
 def test_helpers_have_the_kernels_names():

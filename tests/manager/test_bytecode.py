@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpfman.bpf.elf import SHT_REL, ElfFile
 from bpfman.errors import ObjectError
 from bpfman.images.bytecode import Map
 from bpfman.images.capability import capabilities_of
@@ -57,6 +58,33 @@ def test_callbacks_are_told_from_maps():
 def test_kernel_functions_are_named():
     found = function(read("capabilities"), "rewrites_by_a_kernel_function")
     assert list(found.calls.values()) == ["bpf_dynptr_from_skb", "bpf_dynptr_slice_rdwr"]
+
+
+def test_kernel_symbols_are_named_and_told_from_the_configuration():
+    found = function(read("capabilities"), "looks_where_the_kernel_is")
+    assert list(found.addresses.values()) == [None, "_stext"]
+
+
+def test_what_is_filled_in_at_load_is_marked():
+    found = function(read("capabilities"), "drops_by_relocation")
+    assert len(found.patched) == 1
+    assert function(read("capabilities"), "reads_packets").patched == frozenset()
+
+
+def test_a_second_relocation_of_one_instruction_is_refused():
+    """Two readers could each follow another one."""
+    data = (OBJECTS / "xdp_subprogs.o").read_bytes()
+    elf = ElfFile.parse(data)
+    section = next(each for each in elf.sections if each.type == SHT_REL and each.name == ".relxdp")
+    first, second = section.offset, section.offset + 16  # sizeof(Elf64_Rel)
+    assert section.size >= 32
+    with pytest.raises(ObjectError, match="a second time"):
+        read_bytecode(data[:second] + data[first : first + 8] + data[second + 8 :])
+
+
+def test_maps_of_sockets_are_told():
+    assert read("capabilities").socket_maps
+    assert not read("xdp_counter").socket_maps
 
 
 def test_several_programs_of_one_section_begin_where_they_do():

@@ -42,12 +42,14 @@ class Function(NamedTuple):
 
     `calls` says for each index of a call to a function: its number in the object, or the name of a kernel function.
     `addresses` says for each index of a 16-byte load that is not a plain number: the number of the function whose
-    address it is, or None for a map or a variable."""
+    address it is, the name of a kernel symbol, or None for a map or a variable.  `patched` are the indexes whose number
+    or offset is filled in at load, after the kernel's own types (CO-RE): what stands there says nothing."""
 
     name: str
     instructions: tuple[Instruction, ...]
     calls: Mapping[int, int | str] = {}
-    addresses: Mapping[int, int | None] = {}
+    addresses: Mapping[int, int | str | None] = {}
+    patched: frozenset[int] = frozenset()
 
 
 class Program(NamedTuple):
@@ -75,13 +77,14 @@ class Map(NamedTuple):
 
 
 class Bytecode(NamedTuple):
-    """An object file."""
+    """An object file.  `socket_maps` is whether it has maps that hold sockets, to which programs add some."""
 
     byteorder: ByteOrder
     license: str
     programs: tuple[Program, ...]
     maps: tuple[Map, ...]
     functions: tuple[Function, ...]
+    socket_maps: bool = False
 
     @property
     def gpl_compatible(self) -> bool:

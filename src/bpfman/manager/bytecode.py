@@ -21,18 +21,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bpfman.bpf.btf_ext import BtfExt
     from bpfman.bpf.elf import ByteOrder, Relocation, Section, Symbol
 
 _SIZE = 8  # bytes of an instruction
 _CALL, _LD_IMM64 = 0x85, 0x18
-_LOCAL = 1  # BPF_PSEUDO_CALL
+_LOCAL, _FUNCTION = 1, 4  # BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC
+_SOCKET_MAPS = (15, 18)  # BPF_MAP_TYPE_SOCKMAP, _SOCKHASH
+_CONFIGURATION = ("CONFIG_", "LINUX_")  # variables that libbpf itself fills in
 
 
 def read_bytecode(data: bytes, byteorder: ByteOrder | None = None) -> Bytecode:
     """The object in `data`; ObjectError says what is wrong with it, also when it is of another byte order."""
     elf = ElfFile.parse(data, byteorder)
     summary = ObjectSummary.of(elf)
-    code = _Code(elf)
+    code = _Code(elf, summary.btf_ext)
     return Bytecode(
         elf.byteorder,
         summary.license,
@@ -45,25 +48,36 @@ def read_bytecode(data: bytes, byteorder: ByteOrder | None = None) -> Bytecode:
             for each in summary.maps
         ),
         tuple(code.functions()),
+        any(each.type in _SOCKET_MAPS or (each.inner and each.inner.type in _SOCKET_MAPS) for each in summary.maps),
     )  # fmt: skip
 
 
 class _Code:
     """The functions of an object, numbered, and where each begins."""
 
-    def __init__(self, elf: ElfFile) -> None:
+    def __init__(self, elf: ElfFile, btf_ext: BtfExt | None) -> None:
         self._elf = elf
+        self._patches = btf_ext.core_relocations if btf_ext else {}
         self._symbols = sorted(
             (each for each in elf.symbols if each.type == STT_FUNC and _is_code(elf, each.section)),
             key=lambda each: (each.section, each.value),
         )
         self._starts = {(each.section, each.value // _SIZE): n for n, each in enumerate(self._symbols)}
-        self._relocations = {
-            section.info: {each.offset // _SIZE: each for each in elf.relocations(section)}
-            for section in elf.sections
-            if section.type == SHT_REL and _is_code(elf, section.info)
-        }
+        self._relocations: dict[tuple[int, int], Relocation] = {}
+        for section in elf.sections:
+            if section.type == SHT_REL and _is_code(elf, section.info):
+                self._relocate(section)
         self._instruction = Struct(("<" if elf.byteorder == "little" else ">") + "BBhi")
+
+    def _relocate(self, section: Section) -> None:
+        """Two relocations of one instruction could be understood in two ways: ours, and libbpf's."""
+        for each in self._elf.relocations(section):
+            place = (section.info, each.offset // _SIZE)
+            if place in self._relocations:
+                raise ObjectError(
+                    f"section {section.name} relocates the instruction at byte {each.offset} a second time"
+                )
+            self._relocations[place] = each
 
     def number_at(self, section: str, offset: int) -> int:
         """The function that begins at instruction `offset` of a section."""
@@ -82,16 +96,20 @@ class _Code:
         instructions = tuple(
             map(self._decoded, self._instruction.iter_unpack(block[: len(block) // _SIZE * _SIZE]))
         )
-        relocations = self._relocations.get(section.number, {})
         calls: dict[int, int | str] = {}
-        addresses: dict[int, int | None] = {}
+        addresses: dict[int, int | str | None] = {}
         for index, each in enumerate(instructions):
-            relocation = relocations.get(start + index)
+            relocation = self._relocations.get((section.number, start + index))
             if each.opcode == _CALL and (each.source == _LOCAL or relocation):
                 calls[index] = self._called(section.number, start + index, each, relocation)
             elif each.opcode == _LD_IMM64 and relocation:
                 addresses[index] = self._address(each, relocation)
-        return Function(symbol.name, instructions, calls, addresses)
+            elif each.opcode == _LD_IMM64 and each.source == _FUNCTION:
+                addresses[index] = self._at(section.number, start + index + 1 + each.immediate)
+        patched = {each.offset // _SIZE - start for each in self._patches.get(section.name, ())}
+        return Function(
+            symbol.name, instructions, calls, addresses, frozenset(patched & set(range(len(instructions))))
+        )
 
     def _decoded(self, fields: tuple[int, int, int, int]) -> Instruction:
         opcode, registers, offset, immediate = fields
@@ -109,9 +127,11 @@ class _Code:
             return symbol.name
         return self._at(symbol.section, symbol.value // _SIZE + call.immediate + 1)
 
-    def _address(self, load: Instruction, relocation: Relocation) -> int | None:
-        """The function whose address is taken; None for that of a map or a variable."""
+    def _address(self, load: Instruction, relocation: Relocation) -> int | str | None:
+        """The function or kernel symbol whose address is taken; None for that of a map or a variable."""
         symbol = self._elf.symbols[relocation.symbol]
+        if symbol.section == SHN_UNDEF and not symbol.name.startswith(_CONFIGURATION):
+            return symbol.name
         if not _is_code(self._elf, symbol.section):
             return None
         return self._at(symbol.section, (symbol.value + load.immediate) // _SIZE)

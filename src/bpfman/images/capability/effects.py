@@ -8,7 +8,13 @@ is never given another meaning.
 from __future__ import annotations
 
 from bpfman.images.capability.flow import follow
-from bpfman.images.capability.helpers import effects_of_helpers, helper_name
+from bpfman.images.capability.helpers import effects_of_helpers, helper_name, is_helper
+from bpfman.images.capability.kernel_functions import (
+    DYNPTR_WRITES,
+    PACKET_DYNPTRS,
+    are_known,
+    effects_of_kernel_functions,
+)
 from bpfman.model.value import NamedTuple
 from bpfman.model.verdicts import TC, XDP
 
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 DROP, REWRITE, REDIRECT, SEND = "drop-packets", "rewrite-packets", "redirect-packets", "send-packets"
 MARK, DENY, RESULTS, OVERRIDE = "mark-packets", "deny-operations", "change-results", "override-functions"
 READ_KERNEL, CALL_KERNEL, UNKNOWN = "read-kernel-memory", "call-kernel-functions", "unknown"
+SOCKETS = "change-sockets"
 
 EFFECTS = {
     DROP: "let a packet go no further",
@@ -35,7 +42,7 @@ EFFECTS = {
     "read-user-memory": "read the memory of processes",
     "write-user-memory": "write into the memory of processes",
     "send-signals": "send signals to processes",
-    "change-sockets": "change sockets, their options or their tables",
+    SOCKETS: "change sockets, their options or their tables",
     "make-system-calls": "make system calls",
     "report-events": "pass data to user space as it happens",
     "tail-call": "go on in another program, whose own manifest says what that may do",
@@ -46,12 +53,13 @@ EFFECTS = {
 
 class _Rule(NamedTuple):
     """One kind of program: where its context points into a packet (offsets in struct xdp_md or __sk_buff, in
-    include/uapi/linux/bpf.h), what it means to return or to write into the context."""
+    include/uapi/linux/bpf.h; None for any), what it means to return or to write into the context or what that points
+    to."""
 
-    packet_fields: frozenset[int] = frozenset()
+    packet_fields: frozenset[int] | None = frozenset()
     passes: frozenset[int] | None = None  # return values that change nothing; None: all
     otherwise: str = ""  # what another value does
-    context: str = ""  # what writing into the context does
+    context: str = ""  # what such writing does
     verdicts: Verdicts | None = None
     always: tuple[str, ...] = ()
 
@@ -61,21 +69,22 @@ _REDIRECTS = {"xdp": (XDP.codes["tx"], XDP.codes["redirect"]), "tc": (TC.codes["
 _TC_RULE = _Rule(
     _SKB,
     # What is no verdict at all is taken for unspec (net/sched/cls_bpf.c), so these are the only ones that stop it.
-    frozenset(range(-1, 32)) - {TC.codes[name] for name in ("shot", "stolen", "queued", "trap")},
+    frozenset(range(-1, 256)) - {TC.codes[name] for name in ("shot", "stolen", "queued", "trap", "redirect")},
     DROP, MARK, TC,
 )  # fmt: skip
 _TRACE = _Rule(always=(READ_KERNEL,))
 _PROBE = _Rule(context=OVERRIDE)
 _ALLOWS = _Rule(passes=frozenset((1,)), otherwise=DENY, context=RESULTS)
 _RULES = {
-    "xdp": _Rule(frozenset((0, 8)), frozenset(XDP.codes.values()) - {0, 1}, DROP, "", XDP),
+    "xdp": _Rule(frozenset((0, 8)), frozenset((XDP.codes["pass"], XDP.dispatcher_return)), DROP, "", XDP),
     "tc": _TC_RULE,
     "tcx": _TC_RULE,
     "tracepoint": _Rule(),
     "raw_tracepoint": _TRACE,
     "kprobe": _PROBE, "kretprobe": _PROBE, "kprobe.multi": _PROBE, "kretprobe.multi": _PROBE,
     "uprobe": _PROBE, "uretprobe": _PROBE, "uprobe.multi": _PROBE, "uretprobe.multi": _PROBE,
-    "fentry": _TRACE, "fexit": _TRACE, "tp_btf": _TRACE, "iter": _TRACE,
+    "fentry": _TRACE, "fexit": _TRACE, "tp_btf": _TRACE, "perf_event": _Rule(),
+    "iter": _Rule(context=RESULTS, always=(READ_KERNEL,)),  # some may write the values of a map
     "lsm": _Rule(passes=frozenset((0,)), otherwise=DENY, always=(READ_KERNEL,)),
     "cgroup_skb": _Rule(_SKB, frozenset((1, 3)), DROP, MARK),  # 3: let pass, and tell of congestion
     "cgroup_sock": _ALLOWS, "cgroup_sock_addr": _ALLOWS, "cgroup_sockopt": _ALLOWS, "cgroup_device": _ALLOWS,
@@ -84,16 +93,11 @@ _RULES = {
     "sk_lookup": _Rule(passes=frozenset((1,)), otherwise=DROP, context=RESULTS),
     "netfilter": _Rule(passes=frozenset((1,)), otherwise=DROP),
 }  # fmt: skip
-# A kind that is not known may stop whatever it is asked about.
-_UNKNOWN_RULE = _Rule(_SKB, frozenset(), DROP, RESULTS, None, (DENY,))
-
-_KERNEL_FUNCTIONS = {
-    "bpf_send_signal_task": "send-signals",
-    "bpf_sock_destroy": "change-sockets",
-    "bpf_dynptr_slice_rdwr": REWRITE,
-}
-_PACKET_DYNPTRS = {"bpf_dynptr_from_skb", "bpf_dynptr_from_xdp"}
-_DYNPTR_WRITES = {"dynptr_write", "bpf_dynptr_copy", "bpf_dynptr_memset"}
+# A kind that is not known may do whatever some kind does by what it returns or by its context.
+_UNKNOWN_RULE = _Rule(
+    None, frozenset(), DROP, OVERRIDE, always=(DENY, REDIRECT, REWRITE, MARK, RESULTS, READ_KERNEL)
+)
+_MAP_CHANGES = frozenset(("map_update_elem", "map_delete_elem"))
 
 
 class Abilities(NamedTuple):
@@ -109,21 +113,26 @@ def abilities_of(bytecode: Bytecode, program: Program, budget: Budget) -> Abilit
     rule = _RULES.get(program.kind, _UNKNOWN_RULE)
     found = follow(bytecode.functions, program.function, rule.packet_fields, budget)
     helpers = frozenset(map(helper_name, found.helpers))
+    is_known = found.understood and all(map(is_helper, found.helpers)) and are_known(found.kernel_functions)
     return Abilities(
         tuple(sorted(helpers)),
         tuple(sorted(found.kernel_functions)),
-        _verdicts(rule, found),
-        tuple(sorted(_effects(rule, found, helpers))) if found.understood else tuple(sorted(EFFECTS)),
+        _verdicts(rule, found) if is_known else None,
+        tuple(sorted(_effects(rule, found, helpers, bytecode.socket_maps) if is_known else EFFECTS)),
     )
 
 
-def _effects(rule: _Rule, found: Behaviour, helpers: frozenset[str]) -> set[str]:
+def _effects(rule: _Rule, found: Behaviour, helpers: frozenset[str], socket_maps: bool) -> set[str]:
     effects = {*rule.always, *effects_of_helpers(helpers), *_of_results(rule, found)}
-    effects |= {_KERNEL_FUNCTIONS[name] for name in found.kernel_functions if name in _KERNEL_FUNCTIONS}
+    effects |= effects_of_kernel_functions(found.kernel_functions)
     if found.kernel_functions:
         effects.add(CALL_KERNEL)
+    if found.reads_kernel:
+        effects.add(READ_KERNEL)
+    if socket_maps and helpers & _MAP_CHANGES:
+        effects.add(SOCKETS)
     if found.writes_packets or (
-        found.kernel_functions & _PACKET_DYNPTRS and (helpers | found.kernel_functions) & _DYNPTR_WRITES
+        found.kernel_functions & PACKET_DYNPTRS and (helpers | found.kernel_functions) & DYNPTR_WRITES
     ):
         effects.add(REWRITE)
     if found.writes_context and rule.context:
@@ -137,14 +146,10 @@ def _of_results(rule: _Rule, found: Behaviour) -> set[str]:
     if found.returns is None:
         return {rule.otherwise, *((REDIRECT,) if rule.verdicts else ())}
     codes = {_signed(number) for number in found.returns}
-    stops = {rule.otherwise} if codes - rule.passes - _harmless(rule) else set()
+    # What is sent elsewhere goes no further here, and perhaps nowhere: to an interface that does not exist.
+    stops = {rule.otherwise} if codes - rule.passes else set()
     redirects = rule.verdicts is not None and codes & set(_REDIRECTS[rule.verdicts.family])
     return stops | ({REDIRECT} if redirects else set())
-
-
-def _harmless(rule: _Rule) -> set[int]:
-    """TC goes on after a number that is no verdict; XDP drops the packet."""
-    return set(range(32, 256)) if rule.verdicts is TC else set()
 
 
 def _signed(number: int) -> int:

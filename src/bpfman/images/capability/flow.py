@@ -3,7 +3,8 @@
 
 An abstract interpretation: each path is walked with what registers may hold (`state`), until nothing new is learned.
 It relies on the verifier's rules, without which the kernel runs nothing: a pointer to a packet comes from the context,
-from another register or from where the program itself put one on its stack.  It does not decide conditions, so it
+from another register or from where the program itself put one on its stack.  What is filled in only at load may be
+anything.  It does not decide conditions, so it
 may see paths that are never taken, and never misses one.  Code that it cannot follow, or that takes too long, may do
 anything.
 
@@ -15,11 +16,15 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
+from bpfman.images.capability import opcodes as op
 from bpfman.images.capability.helpers import TAIL_CALL
+from bpfman.images.capability.kernel_functions import PACKET_SLICES
 from bpfman.images.capability.state import (
     ANYTHING,
     CONTEXT,
     FRAME,
+    HANDED,
+    HANDED_OBJECT,
     MEMORY,
     NUMBER,
     OBJECT,
@@ -38,31 +43,12 @@ from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from bpfman.images.bytecode import Function, Instruction
 
 # Instructions looked at: for one program, and for all of an object.  Some seconds; real programs take thousands.
 _MOST_STEPS, _MOST_STEPS_IN_ALL = 200_000, 500_000
-# Classes of opcodes (their lower three bits) and modes of loads and stores (their upper three).
-_LD, _LDX, _ST, _STX, _ALU, _JMP, _JMP32, _ALU64 = range(8)
-_MEM, _MEMSX, _ATOMIC = 0x60, 0x80, 0xC0
-_DOUBLE_WORD = 0x18
-_LD_IMM64, _CALL, _CALLX, _EXIT, _JA, _JA_LONG, _JA_INDIRECT, _MAY_GOTO = (
-    0x18,
-    0x85,
-    0x8D,
-    0x95,
-    0x05,
-    0x06,
-    0x0D,
-    0xE5,
-)
-_MOV, _NEG, _SWAP = 0xB0, 0x80, 0xD0
-_HELPER, _LOCAL, _KERNEL = 0, 1, 2  # what a call is to, in its source register
-_FETCH, _COMPARE_EXCHANGE, _LOAD_ACQUIRE = 0x01, 0xF1, 0x100
-# Kernel functions that give a pointer into a packet which may be written through.
-_PACKET_SLICES = ("bpf_dynptr_slice_rdwr",)
 
 
 class Behaviour(NamedTuple):
@@ -72,7 +58,8 @@ class Behaviour(NamedTuple):
     kernel_functions: frozenset[str]
     returns: frozenset[int] | None
     writes_packets: bool
-    writes_context: bool
+    writes_context: bool  # or what it points to
+    reads_kernel: bool
     understood: bool  # False: it may do anything
 
 
@@ -83,20 +70,18 @@ class Budget:
         self.steps = steps
 
 
-class _Lost(Exception):
-    """Code that cannot be followed."""
-
-
 def follow(
-    functions: Sequence[Function], start: int, packet_fields: frozenset[int], budget: Budget
+    functions: Sequence[Function], start: int, packet_fields: frozenset[int] | None, budget: Budget
 ) -> Behaviour:
     """What the program that begins at function number `start` may do; `packet_fields` are the offsets of fields of its
-    context that point into the packet."""
+    context that point into the packet, None for any."""
     walk = _Walk(functions, start, packet_fields, budget)
     try:
         walk.run()
-    except _Lost:
-        return Behaviour(frozenset(walk.helpers), frozenset(walk.kernel_functions), None, True, True, False)
+    except op.Lost:
+        return Behaviour(
+            frozenset(walk.helpers), frozenset(walk.kernel_functions), None, True, True, True, False
+        )
     end = walk.returns.get(start, NUMBER)
     known = end.constants if end.kinds == SCALAR and TAIL_CALL not in walk.helpers else None
     return Behaviour(
@@ -105,6 +90,7 @@ def follow(
         None if known is None else frozenset(number & 0xFFFFFFFF for number in known),
         walk.writes_packets,
         walk.writes_context,
+        walk.reads_kernel,
         True,
     )
 
@@ -113,17 +99,18 @@ class _Walk:
     """Everything learned so far; it only grows, and the walk is over when it no longer does."""
 
     def __init__(
-        self, functions: Sequence[Function], start: int, packet_fields: frozenset[int], budget: Budget
+        self, functions: Sequence[Function], start: int, packet_fields: frozenset[int] | None, budget: Budget
     ) -> None:
         self.helpers: set[int] = set()
         self.kernel_functions: set[str] = set()
         self.writes_packets = False
         self.writes_context = False
+        self.reads_kernel = False
         self.returns: dict[int, Value] = {}
         self._functions = functions
         self._packet_fields = packet_fields
         entry = [NUMBER] * 11
-        entry[1], entry[10] = Value(CONTEXT), FRAME
+        entry[1], entry[10] = Value(CONTEXT, None, 0), FRAME
         self._entries: dict[int, State] = {start: tuple(entry)}
         self._slots: dict[tuple[int, int], Value] = {}  # what is on the stack: (function, offset)
         self._somewhere: Value | None = None  # what was put on a stack at a place that is not known
@@ -152,11 +139,11 @@ class _Walk:
             waiting.discard(at)
             self._spend()
             if not 0 <= at < len(function.instructions):
-                raise _Lost
+                raise op.Lost
             state = self._after(function, at, states[at])
             if state is None:
                 continue
-            for following in self._following(function.instructions[at], at):
+            for following in op.following(function.instructions[at], at):
                 known = states.get(following)
                 joined = state if known is None else join_states(known, state)
                 if joined != known:
@@ -169,78 +156,75 @@ class _Walk:
         self._steps += 1
         self._budget.steps -= 1
         if self._steps > _MOST_STEPS or self._budget.steps < 0:
-            raise _Lost
-
-    def _following(self, instruction: Instruction, at: int) -> Iterator[int]:
-        opcode = instruction.opcode
-        if opcode == _EXIT:
-            return
-        if opcode == _JA_INDIRECT:
-            raise _Lost
-        if opcode == _LD_IMM64:
-            yield at + 2
-        elif opcode == _JA:
-            yield at + 1 + instruction.offset
-        elif opcode == _JA_LONG:
-            yield at + 1 + instruction.immediate
-        else:
-            yield at + 1
-            if opcode & 7 in (_JMP, _JMP32) and opcode != _CALL:
-                yield at + 1 + instruction.offset
+            raise op.Lost
 
     # one instruction
 
     def _after(self, function: Function, at: int, state: State) -> State | None:
         """What registers hold behind an instruction; None where it does not come to that, as far as is known."""
-        instruction = function.instructions[at]
+        instruction, patched = function.instructions[at], at in function.patched
         if max(instruction.destination, instruction.source) > 10:
-            raise _Lost
+            raise op.Lost
         match instruction.opcode & 7:
-            case 0:  # _LD
+            case op.LD:
                 return self._load_constant(function, at, state)
-            case 1:  # _LDX
-                return _with(
-                    state, instruction.destination, self._loaded(instruction, state[instruction.source])
-                )
-            case 2:  # _ST
-                self._store(instruction, state[instruction.destination], NUMBER)
+            case op.LDX:
+                found = self._loaded(instruction, state[instruction.source], patched)
+                return _with(state, instruction.destination, found)
+            case op.ST:
+                self._store(instruction, _base(state, instruction.destination, patched), NUMBER)
                 return state
-            case 3:  # _STX
-                return self._store_register(instruction, state)
-            case 4 | 7:  # _ALU, _ALU64
-                return _with(state, instruction.destination, _alu(instruction, state))
+            case op.STX:
+                return self._store_register(instruction, state, patched)
+            case op.ALU | op.ALU64:
+                return _with(state, instruction.destination, _alu(instruction, state, patched))
             case _:
                 return self._jump(function, at, state)
 
     def _load_constant(self, function: Function, at: int, state: State) -> State:
         instruction = function.instructions[at]
-        if instruction.opcode != _LD_IMM64:  # the old way to load from a packet, into r0
+        if instruction.opcode != op.LD_IMM64:  # the old way to load from a packet, into r0
+            self._returns(constant(0))  # the program ends there if the packet is too short
             return _after_call(state, NUMBER)
         if at + 1 >= len(function.instructions):
-            raise _Lost
+            raise op.Lost
+        if at in function.patched:
+            return _with(state, instruction.destination, NUMBER)
         if at not in function.addresses and instruction.source == 0:
             low, high = instruction.immediate & 0xFFFFFFFF, function.instructions[at + 1].immediate
             return _with(state, instruction.destination, constant(high << 32 | low))
         target = function.addresses.get(at)
-        if target is not None:
+        if isinstance(target, int):
             # A callback.  Helpers pass numbers, values of maps, and what it was given: a pointer to the stack.
             passed = Value(SCALAR | STACK | MEMORY)
             self._enter(target, (NUMBER, *([passed] * 5), *([NUMBER] * 4), FRAME))
-        return _with(state, instruction.destination, Value(MEMORY))
+        elif instruction.source == op.PSEUDO_FUNC:
+            raise op.Lost
+        self.reads_kernel |= isinstance(target, str)
+        return _with(state, instruction.destination, OBJECT)
 
-    def _loaded(self, instruction: Instruction, base: Value) -> Value:
+    def _loaded(self, instruction: Instruction, base: Value, patched: bool) -> Value:
         """What is at an address."""
         found = NUMBER
         if base.kinds & CONTEXT:
-            found = join(found, Value(PACKET) if instruction.offset in self._packet_fields else OBJECT)
+            found = join(found, self._in_context(instruction, base, patched))
         if base.kinds & (PACKET | MEMORY):
-            found = join(found, OBJECT)
+            found = join(found, HANDED_OBJECT if base.kinds & HANDED else OBJECT)
         if base.kinds & STACK:
-            whole = instruction.opcode & _DOUBLE_WORD == _DOUBLE_WORD and instruction.opcode & 0xE0 == _MEM
-            found = join(found, self._on_stack(base, instruction.offset)) if whole else found
-            if base.kinds == STACK and whole and base.offset is not None and self._somewhere is None:
-                return self._slots.get((self._number, base.offset + instruction.offset), NUMBER)
+            whole = (
+                instruction.opcode & op.DOUBLE_WORD == op.DOUBLE_WORD and instruction.opcode & 0xE0 == op.MEM
+            )
+            place = base._replace(offset=None) if patched else base
+            found = join(found, self._on_stack(place, instruction.offset)) if whole or patched else found
+            if base.kinds == STACK and whole and place.offset is not None and self._somewhere is None:
+                return self._slots.get((self._number, place.offset + instruction.offset), NUMBER)
         return found
+
+    def _in_context(self, instruction: Instruction, base: Value, patched: bool) -> Value:
+        """What a field of the context leads to: the packet, or what the hook is about."""
+        if patched or base.offset is None or self._packet_fields is None:
+            return join(Value(PACKET), HANDED_OBJECT)
+        return Value(PACKET) if base.offset + instruction.offset in self._packet_fields else HANDED_OBJECT
 
     def _on_stack(self, base: Value, offset: int) -> Value:
         """At a known place of the own frame, or anywhere on any."""
@@ -251,23 +235,23 @@ class _Walk:
             found = join(found, value)
         return found
 
-    def _store_register(self, instruction: Instruction, state: State) -> State:
+    def _store_register(self, instruction: Instruction, state: State, patched: bool) -> State:
         value = state[instruction.source]
-        if instruction.opcode & 0xE0 != _ATOMIC:
-            self._store(instruction, state[instruction.destination], value)
+        if instruction.opcode & 0xE0 != op.ATOMIC:
+            self._store(instruction, _base(state, instruction.destination, patched), value)
             return state
-        if instruction.immediate == _LOAD_ACQUIRE:
+        if instruction.immediate == op.LOAD_ACQUIRE:
             return _with(state, instruction.destination, ANYTHING)
         self._store(instruction, state[instruction.destination], value)
-        if not instruction.immediate & _FETCH:
+        if not instruction.immediate & op.FETCH:
             return state
         # The old value goes into the source register, or into r0 for a compare-and-exchange.
         old = ANYTHING if state[instruction.destination].kinds & STACK else NUMBER
-        return _with(state, 0 if instruction.immediate == _COMPARE_EXCHANGE else instruction.source, old)
+        return _with(state, 0 if instruction.immediate == op.COMPARE_EXCHANGE else instruction.source, old)
 
     def _store(self, instruction: Instruction, base: Value, value: Value) -> None:
         self.writes_packets |= bool(base.kinds & PACKET)
-        self.writes_context |= bool(base.kinds & CONTEXT)
+        self.writes_context |= bool(base.kinds & (CONTEXT | HANDED))
         if not base.kinds & STACK:
             return
         # Parts of it may be overwritten by other stores and by helpers, which changes a number, but makes no pointer.
@@ -283,41 +267,56 @@ class _Walk:
 
     def _jump(self, function: Function, at: int, state: State) -> State | None:
         instruction = function.instructions[at]
-        if instruction.opcode == _CALL:
+        if instruction.opcode == op.CALL:
             return self._call(function, at, state)
-        if instruction.opcode == _CALLX:
-            raise _Lost
-        if instruction.opcode == _EXIT:
-            known = self.returns.get(self._number)
-            joined = state[0] if known is None else join(known, state[0])
-            self._grew |= joined != known
-            self.returns[self._number] = joined
+        if instruction.opcode == op.CALLX:
+            raise op.Lost
+        if instruction.opcode == op.EXIT:
+            self._returns(state[0])
         return state
+
+    def _returns(self, value: Value) -> None:
+        known = self.returns.get(self._number)
+        joined = value if known is None else join(known, value)
+        self._grew |= joined != known
+        self.returns[self._number] = joined
 
     def _call(self, function: Function, at: int, state: State) -> State | None:
         instruction = function.instructions[at]
         target = function.calls.get(at)
         if isinstance(target, int):
-            arguments = tuple(value._replace(offset=None) for value in state[1:6])
+            arguments = tuple(map(_passed, state[1:6]))
             self._enter(target, (NUMBER, *arguments, *([NUMBER] * 4), FRAME))
             result = self.returns.get(target)
             return None if result is None else _after_call(state, result)
         if isinstance(target, str):
             self.kernel_functions.add(target)
-            return _after_call(state, Value(PACKET | MEMORY) if target in _PACKET_SLICES else OBJECT)
-        if instruction.source != _HELPER:
-            raise _Lost
+            # It may write through a pointer that it is given.
+            self.writes_packets |= any(value.kinds & PACKET for value in state[1:6])
+            return _after_call(state, Value(PACKET | MEMORY) if target in PACKET_SLICES else OBJECT)
+        if instruction.source != op.HELPER:
+            raise op.Lost
         self.helpers.add(instruction.immediate)
         return _after_call(state, OBJECT)
 
     def _enter(self, number: int, entry: State) -> None:
         if not 0 <= number < len(self._functions):
-            raise _Lost
+            raise op.Lost
         known = self._entries.get(number)
         joined = entry if known is None else join_states(known, entry)
         if joined != known:
             self._entries[number] = joined
             self._grew = True
+
+
+def _base(state: State, register: int, patched: bool) -> Value:
+    """What an instruction stores through; an offset that is filled in at load may be any."""
+    return state[register]._replace(offset=None) if patched else state[register]
+
+
+def _passed(value: Value) -> Value:
+    """A value as a function sees it, in whose frame a place of the caller's means another."""
+    return value._replace(offset=None) if value.kinds & STACK else value
 
 
 def _with(state: State, register: int, value: Value) -> State:
@@ -329,15 +328,17 @@ def _after_call(state: State, result: Value) -> State:
     return (result, *([NUMBER] * 5), *state[6:])
 
 
-def _alu(instruction: Instruction, state: State) -> Value:
+def _alu(instruction: Instruction, state: State, patched: bool) -> Value:
     opcode = instruction.opcode
-    wide, operation = opcode & 7 == _ALU64, opcode & 0xF0
+    wide, operation = opcode & 7 == op.ALU64, opcode & 0xF0
     by_register = bool(opcode & 0x08)
     right = state[instruction.source] if by_register else constant(instruction.immediate)
-    if operation == _MOV:
+    if patched:
+        right = NUMBER
+    if operation == op.MOV:
         if by_register and instruction.offset:  # sign-extending, or between address spaces
             return OBJECT if instruction.offset == 1 else NUMBER
         return moved(right, wide)
-    if operation in (_NEG, _SWAP):
+    if operation in (op.NEG, op.SWAP):
         return NUMBER
     return computed(operation, state[instruction.destination], right, wide)

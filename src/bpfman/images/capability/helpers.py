@@ -47,6 +47,8 @@ _NAMES = (
     "cgrp_storage_get cgrp_storage_delete"
 ).split()
 
+# Whose format may name memory of the kernel (%s, %pks) or of a process (%pus) to be read.
+_PRINTERS = "trace_printk trace_vprintk snprintf seq_printf"
 # What a helper does to the outside, by the words of the capability manifest.
 _EFFECTS = {
     "rewrite-packets": (
@@ -54,24 +56,34 @@ _EFFECTS = {
         "skb_change_head xdp_adjust_head skb_adjust_room xdp_adjust_tail lwt_push_encap lwt_seg6_store_bytes "
         "lwt_seg6_adjust_srh lwt_seg6_action msg_push_data msg_pop_data skb_ecn_set_ce store_hdr_opt xdp_store_bytes"
     ),
+    # A packet for another host goes no further than to the receiver's IP, nor one whose checksum seems wrong.
+    "drop-packets": "skb_change_type csum_update csum_level",
     "redirect-packets": (
         "clone_redirect redirect redirect_map sk_redirect_map msg_redirect_map sk_redirect_hash msg_redirect_hash "
         "sk_assign redirect_neigh redirect_peer sk_select_reuseport lwt_seg6_action"
     ),
     "send-packets": "clone_redirect tcp_send_ack",
+    "mark-packets": (
+        "skb_change_type csum_update csum_level set_hash set_hash_invalid skb_set_tunnel_key skb_set_tunnel_opt "
+        "skb_set_tstamp"
+    ),
     "read-kernel-memory": (
         "probe_read probe_read_str probe_read_kernel probe_read_kernel_str get_stack get_stackid get_task_stack "
-        "get_current_task get_current_task_btf task_pt_regs kallsyms_lookup_name snprintf_btf seq_printf_btf"
+        "get_current_task get_current_task_btf task_pt_regs kallsyms_lookup_name snprintf_btf seq_printf_btf "
+        "per_cpu_ptr this_cpu_ptr sock_from_file find_vma skc_to_tcp6_sock skc_to_tcp_sock skc_to_tcp_timewait_sock "
+        "skc_to_tcp_request_sock skc_to_udp6_sock skc_to_unix_sock skc_to_mptcp_sock read_branch_records "
+        "get_branch_snapshot d_path " + _PRINTERS
     ),
     "read-user-memory": (
         "probe_read probe_read_str probe_read_user probe_read_user_str copy_from_user copy_from_user_task get_stack "
-        "get_stackid get_task_stack"
+        "get_stackid get_task_stack " + _PRINTERS
     ),
     "write-user-memory": "probe_write_user",
     "override-functions": "override_return",
-    "change-results": "set_retval sysctl_set_new_value",
+    "deny-operations": "override_return set_retval",
+    "change-results": "set_retval sysctl_set_new_value bprm_opts_set",
     "send-signals": "send_signal send_signal_thread",
-    "change-sockets": "setsockopt bind sock_map_update sock_hash_update sock_ops_cb_flags_set",
+    "change-sockets": "setsockopt bind sock_map_update sock_hash_update sock_ops_cb_flags_set sk_assign",
     "make-system-calls": "sys_bpf sys_close",
     "report-events": (
         "perf_event_output skb_output xdp_output ringbuf_output ringbuf_submit ringbuf_submit_dynptr seq_printf "
@@ -81,9 +93,14 @@ _EFFECTS = {
 }  # fmt: skip
 
 
+def is_helper(number: int) -> bool:
+    """Whether there is such a helper, so that it is known what it does."""
+    return 0 < number < len(_NAMES)
+
+
 def helper_name(number: int) -> str:
     """`map_lookup_elem`; `helper_999` for one that no kernel has."""
-    return _NAMES[number] if 0 < number < len(_NAMES) else f"helper_{number}"
+    return _NAMES[number] if is_helper(number) else f"helper_{number}"
 
 
 def effects_of_helpers(names: frozenset[str]) -> set[str]:

@@ -10,15 +10,16 @@ from __future__ import annotations
 from bpfman.model.value import NamedTuple
 
 # Kinds of things, as bits.
-SCALAR, STACK, CONTEXT, PACKET, MEMORY = 1, 2, 4, 8, 16
-POINTERS = STACK | CONTEXT | PACKET | MEMORY
+SCALAR, STACK, CONTEXT, PACKET, MEMORY, HANDED = 1, 2, 4, 8, 16, 32  # HANDED: what the context points to
+POINTERS = STACK | CONTEXT | PACKET | MEMORY | HANDED
+_PLACED = (STACK, CONTEXT)  # pointers of which the exact place may be known
 _MOST_CONSTANTS = 8
 _U32, _U64 = (1 << 32) - 1, (1 << 64) - 1
 
 
 class Value(NamedTuple):
     """`constants` are all numbers that it can be (unsigned, 64 bits), None for any; `offset` is the place in the own
-    frame's stack, None for any."""
+    frame's stack or in the context, None for any."""
 
     kinds: int
     constants: frozenset[int] | None = None
@@ -30,6 +31,7 @@ State = tuple[Value, ...]  # r0 to r10
 NUMBER = Value(SCALAR)
 ANYTHING = Value(SCALAR | POINTERS)
 OBJECT = Value(SCALAR | MEMORY)  # what helpers give: a number, or a pointer to something that is no packet
+HANDED_OBJECT = Value(SCALAR | MEMORY | HANDED)
 FRAME = Value(STACK, None, 0)
 
 
@@ -46,7 +48,7 @@ def join(one: Value, other: Value) -> Value:
     if kinds == SCALAR and one.constants is not None and other.constants is not None:
         both = one.constants | other.constants
         constants = both if len(both) <= _MOST_CONSTANTS else None
-    return Value(kinds, constants, one.offset if kinds == STACK and one.offset == other.offset else None)
+    return Value(kinds, constants, one.offset if kinds in _PLACED and one.offset == other.offset else None)
 
 
 def join_states(one: State, other: State) -> State:
@@ -90,7 +92,7 @@ def computed(operation: int, left: Value, right: Value, wide: bool) -> Value:
 def _displaced(operation: int, left: Value, right: Value, pointers: int) -> Value:
     """A pointer and a number, whichever comes first; two pointers, too, for their difference is harmless."""
     offset = None
-    if left.kinds == STACK and left.offset is not None and right.constants and len(right.constants) == 1:
+    if left.kinds in _PLACED and left.offset is not None and right.constants and len(right.constants) == 1:
         (number,) = right.constants
         signed = number - (1 << 64) if number >> 63 else number
         offset = left.offset + (signed if operation == _ADD else -signed)
