@@ -56,6 +56,7 @@ missing_for_testing() {
     has_command openssl || echo openssl
     has_command cc || echo gcc
     has_header stdio.h || echo libc6-dev
+    has_command musl-gcc || echo musl-tools
 }
 
 missing_for_compiling() {

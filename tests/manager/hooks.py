@@ -9,7 +9,6 @@ import os
 import socket
 import struct
 import subprocess
-import time
 
 from bpfman import Map, ProgramSpec, tc, xdp
 from bpfman.bpf.info import program_by_id
@@ -143,13 +142,6 @@ def in_kernel(program_id: int | None) -> KernelProgram:
     found = program_by_id(program_id or 0)
     assert found is not None
     return found
-
-
-def until_gone(programs: list[int]) -> None:
-    """The kernel frees what nobody holds a moment later."""
-    deadline = time.monotonic() + 5
-    while any(program_by_id(program) for program in programs):
-        assert time.monotonic() < deadline
 
 
 def verdict_of(program_id: int) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 
 import pytest
 
 from bpfman import tcx, tracepoint
-from bpfman.bpf.info import link_by_id
+from bpfman.bpf.info import link_by_id, program_by_id
 from bpfman.errors import ForeignProgram, InvalidRequest, PartialFailure
 from bpfman.model.hook import CHAIN_TYPES
 from bpfman.syscalls import mounts
@@ -23,7 +24,6 @@ from tests.manager.hooks import (
     qdiscs,
     run_tc,
     tcx_programs,
-    until_gone,
 )
 
 pytestmark = [pytest.mark.kernel, pytest.mark.network]
@@ -273,6 +273,13 @@ class TestAProgram:
 
         assert hooked.running() is None
         assert files_below(manager.layout) == set()
+
+
+def until_gone(programs: list[int]) -> None:
+    """The kernel frees what nobody holds a moment later."""
+    deadline = time.monotonic() + 5
+    while any(program_by_id(program) for program in programs):
+        assert time.monotonic() < deadline
 
 
 class TestBpffs:

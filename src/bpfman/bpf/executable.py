@@ -1,48 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what probes need of programs and libraries: where a symbol is in the file, build ids, notes, library paths.
+"""Reads what probes need of programs and libraries: their sections, build ids, notes, library paths, places of code.
 
-Called by `bpf/link/uprobe.py` with files of anybody's.  Files are mapped, not read: they may have hundreds of
-megabytes
-and a million symbols, of which one is looked for.  Every offset is checked; whatever is wrong is an ObjectError.
-Only ELF64 is read; the format is that of the System V ABI (gABI 4.1, chapters 4 and 5).
+Called by those who look for a place to attach to, with files of anybody's.  They are read in pieces, never mapped:
+whoever owns a mapped file could end this process by truncating it.  Every offset and size is checked; whatever is
+wrong is an ObjectError.  Only ELF64 is read; the format is that of the System V ABI (gABI 4.1, chapters 4 and 5).
+Symbols are in `symbols`.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
 import sys
 from struct import Struct, error
 
+from bpfman.bpf.descriptor import Descriptor
 from bpfman.errors import ObjectError, Unsupported
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-    from typing import Self
 
-_HEADER, _SEGMENT, _SECTION, _SYMBOL = (
-    Struct(layout) for layout in ("=16sHHIQQQIHHHHHH", "=IIQQQQQQ", "=IIQQQQIIQQ", "=IBBHQQ")
+_HEADER, _SEGMENT, _SECTION, _DYNAMIC = (
+    Struct(layout) for layout in ("=16sHHIQQQIHHHHHH", "=IIQQQQQQ", "=IIQQQQIIQQ", "=QQ")
 )
-_SHT_SYMTAB, _SHT_DYNAMIC, _SHT_NOTE, _SHT_NOBITS, _SHT_DYNSYM = 2, 6, 7, 8, 11
+_SHT_SYMTAB, _SHT_DYNAMIC, _SHT_NOTE, _SHT_NOBITS = 2, 6, 7, 8
 _PT_LOAD, _PF_X = 1, 1
-_STT_FUNC, _STT_IFUNC = 2, 10
 _NT_GNU_BUILD_ID = 3
-_DT_NULL, _DT_RPATH, _DT_RUNPATH = 0, 15, 29
-_MAX_SECTIONS, _MAX_SEGMENTS, _MAX_SYMBOLS = 1 << 16, 1 << 12, 1 << 24
+_DT_RPATH, _DT_RUNPATH = 15, 29
+_MOST = 1 << 28  # bytes of a section: the names of the largest browsers' symbols fit
+_MOST_NOTES = 1 << 24  # bytes of all notes
+_MOST_DYNAMIC = (
+    1 << 16
+)  # bytes of what the dynamic linker is told: the largest programs have some hundred entries
 
 
-class Symbol(NamedTuple):
-    """`address` is virtual, `size` 0 where the symbol has none."""
+class Section(NamedTuple):
+    """A row of the section header table; `name` is an offset into the names, `link` another section's number."""
 
-    name: str
-    address: int
-    size: int
-
-
-class _Section(NamedTuple):
     name: int
     type: int
     address: int
@@ -52,130 +47,78 @@ class _Section(NamedTuple):
     entry: int
 
 
-class Executable:
-    """A program, library or debug file, mapped while it is used in `with`."""
+class Executable(Descriptor):
+    """A program, library or debug file, held open while it is used in `with`."""
 
     def __init__(self, fd: int) -> None:
-        size = os.fstat(fd).st_size
-        if size < _HEADER.size:
-            raise ObjectError("not an ELF file: too short")
-        self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ)
-        self._data = memoryview(self._map)
+        super().__init__(os.dup(fd))
         try:
+            self._size = os.fstat(fd).st_size
             self._read_header()
         except BaseException:
             self.close()
             raise
 
-    def close(self) -> None:
-        try:
-            self._data.release()
-            self._map.close()
-        except BufferError:  # an error on its way holds a piece of it; the mapping goes when that does
-            pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _read_header(self) -> None:
-        head = _HEADER.unpack_from(self._data)
-        identity = head[0]
-        if identity[:4] != b"\x7fELF":
-            raise ObjectError("not an ELF file")
-        if identity[4] != 2:
-            raise Unsupported(
-                "a 32-bit ELF file: symbols are looked up in 64-bit ones only",
-                "give the file offset with --offset",
-            )
-        if identity[5] != (1 if sys.byteorder == "little" else 2):
-            raise ObjectError("an ELF file of the other byte order")
+        if self._size < _HEADER.size:
+            raise ObjectError("not an ELF file: too short")
+        head = _HEADER.unpack(self.part(0, _HEADER.size))
+        _check_identity(head[0])
         (_, _, _, _, _, segments, sections, _, _, segment_size, segment_count, section_size, count, names) = (
             head
         )
         if (segment_count and segment_size != _SEGMENT.size) or (count and section_size != _SECTION.size):
             raise ObjectError("an ELF file with headers of unknown sizes")
-        self._segments = tuple(_SEGMENT.iter_unpack(self._part(segments, segment_count * _SEGMENT.size)))
-        rows = _SECTION.iter_unpack(self._part(sections, count * _SECTION.size))
-        self._sections = tuple(
-            _Section(name, kind, address, at, size, link, entry)
+        self._segments = tuple(_SEGMENT.iter_unpack(self.part(segments, segment_count * _SEGMENT.size)))
+        rows = _SECTION.iter_unpack(self.part(sections, count * _SECTION.size))
+        self._names = names
+        self.sections = tuple(
+            Section(name, kind, address, at, size, link, entry)
             for name, kind, _, address, at, size, link, _, _, entry in rows
         )
-        self._names = names
 
-    def _part(self, offset: int, size: int) -> memoryview:
-        if offset + size > len(self._data):
+    def part(self, offset: int, size: int) -> bytes:
+        """Some bytes of the file; ObjectError where it does not have them."""
+        if offset + size > self._size:
             raise ObjectError(f"the ELF file is truncated: {size} bytes at {offset} run past its end")
-        return self._data[offset : offset + size]
+        if size > _MOST:
+            raise ObjectError(f"the ELF file has a part of {size} bytes: more than is looked at")
+        try:
+            data = os.pread(self.fd, size, offset)
+        except OSError as problem:
+            raise ObjectError(f"the ELF file cannot be read: {problem.strerror}") from problem
+        if len(data) != size:
+            raise ObjectError("the ELF file was truncated while it was read")
+        return data
 
-    def _contents(self, section: _Section) -> memoryview:
-        return self._data[:0] if section.type == _SHT_NOBITS else self._part(section.offset, section.size)
+    # sections
 
-    # symbols
+    def contents(self, section: Section) -> bytes:
+        return b"" if section.type == _SHT_NOBITS else self.part(section.offset, section.size)
 
-    def symbol(self, name: str) -> Symbol | None:
-        """The defined symbol of that name, functions before others; None when there is none."""
-        wanted = name.encode(errors="surrogateescape")
-        found = [each for section in self._symbol_tables() for each in self._find(section, wanted)]
-        functions = [each for kind, each in found if kind in (_STT_FUNC, _STT_IFUNC)]
-        return next(iter(functions or [each for _, each in found]), None)
+    def linked(self, section: Section) -> bytes:
+        """The contents of the section that this one names: its strings."""
+        if section.link >= len(self.sections):
+            raise ObjectError("the names of ELF symbols are in a section that does not exist")
+        return self.contents(self.sections[section.link])
 
-    def symbol_names(self) -> Iterator[str]:
-        """The names of all symbols, for those who look for a near one."""
-        for section in self._symbol_tables():
-            yield from {
-                text for text in bytes(self._strings(section)).decode(errors="replace").split("\0") if text
-            }
+    def named(self, name: bytes) -> Section | None:
+        """The section of that name."""
+        if self._names >= len(self.sections):
+            return None
+        names, wanted = self.contents(self.sections[self._names]), name + b"\0"
+        return next(
+            (each for each in self.sections if names[each.name : each.name + len(wanted)] == wanted), None
+        )
 
-    def functions(self) -> dict[str, int]:
-        """The addresses of all functions, by name."""
-        found: dict[str, int] = {}
-        for section in self._symbol_tables():
-            names, table = bytes(self._strings(section)), self._contents(section)
-            whole = table[: len(table) // _SYMBOL.size * _SYMBOL.size]
-            for name, info, _, defined, address, _ in _SYMBOL.iter_unpack(whole):
-                if info & 0xF == _STT_FUNC and defined and address and name < len(names):
-                    found.setdefault(names[name : names.find(b"\0", name)].decode(errors="replace"), address)
-        return found
+    def address_of_section(self, name: str) -> int:
+        """Where the section of that name is mapped; 0 when there is none."""
+        section = self.named(name.encode())
+        return section.address if section else 0
 
     def has_symbols(self) -> bool:
         """Whether it has more than what dynamic linking needs."""
-        return any(section.type == _SHT_SYMTAB and section.size for section in self._sections)
-
-    def _symbol_tables(self) -> Iterator[_Section]:
-        for kind in (_SHT_SYMTAB, _SHT_DYNSYM):
-            for section in self._sections:
-                if section.type == kind and section.entry == _SYMBOL.size:
-                    if section.size // _SYMBOL.size > _MAX_SYMBOLS:
-                        raise ObjectError("the ELF file has too many symbols")
-                    yield section
-
-    def _strings(self, section: _Section) -> memoryview:
-        if section.link >= len(self._sections):
-            raise ObjectError("the names of ELF symbols are in a section that does not exist")
-        return self._contents(self._sections[section.link])
-
-    def _find(self, section: _Section, wanted: bytes) -> Iterator[tuple[int, Symbol]]:
-        """Names may share their ends, so the text is searched first, and then who begins there."""
-        places = set(_places(bytes(self._strings(section)), wanted))
-        if not places:
-            return
-        table = self._contents(section)
-        words = (
-            table[: len(table) // _SYMBOL.size * _SYMBOL.size]
-            .cast("B")
-            .cast("I")[:: _SYMBOL.size // 4]
-            .tolist()
-        )
-        for index, at in enumerate(words):
-            if at in places:
-                _, info, _, defined, address, size = _SYMBOL.unpack_from(table, index * _SYMBOL.size)
-                if defined and address:
-                    yield info & 0xF, Symbol(wanted.decode(errors="replace"), address, size)
+        return any(section.type == _SHT_SYMTAB and section.size for section in self.sections)
 
     # places
 
@@ -192,16 +135,6 @@ class Executable:
             if kind == _PT_LOAD and not flags & _PF_X and start <= address < start + size:
                 return int(address - start + offset)
         raise ObjectError(f"address {address:#x} is in no data of the file")
-
-    def address_of_section(self, name: str) -> int:
-        """Where the section of that name is mapped; 0 when there is none."""
-        if self._names >= len(self._sections):
-            return 0
-        names, wanted = self._contents(self._sections[self._names]), name.encode() + b"\0"
-        for section in self._sections:
-            if names[section.name : section.name + len(wanted)] == wanted:
-                return section.address
-        return 0
 
     def is_code(self, offset: int) -> bool:
         """Whether a file offset lies in what is mapped for execution."""
@@ -221,37 +154,45 @@ class Executable:
 
     def notes(self) -> Iterator[tuple[bytes, int, memoryview]]:
         """(owner, type, content) of every note."""
-        for section in self._sections:
+        left = _MOST_NOTES
+        for section in self.sections:
             if section.type == _SHT_NOTE:
-                yield from _notes(self._contents(section))
+                left -= section.size
+                if left < 0:
+                    raise ObjectError("the ELF file has more notes than are looked at")
+                yield from _notes(memoryview(self.contents(section)))
 
     def run_paths(self) -> list[str]:
         """Where its libraries are looked for before anywhere else, from DT_RUNPATH or DT_RPATH; `$ORIGIN` as it is."""
-        for section in self._sections:
+        for section in self.sections:
             if section.type == _SHT_DYNAMIC:
-                tags = dict(Struct("=QQ").iter_unpack(self._contents(section)[: section.size // 16 * 16]))
+                data = self.contents(section)[:_MOST_DYNAMIC]
+                tags = dict(_DYNAMIC.iter_unpack(data[: len(data) // _DYNAMIC.size * _DYNAMIC.size]))
                 at = tags.get(_DT_RUNPATH, tags.get(_DT_RPATH))
                 if at is not None:
-                    text = bytes(self._strings(section)[at : at + 4096]).partition(b"\0")[0]
+                    text = self.linked(section)[at : at + 4096].partition(b"\0")[0]
                     return [each for each in os.fsdecode(text).split(":") if each]
         return []
 
 
 def read(fd: int) -> Executable:
-    """The file behind a descriptor; ObjectError or Unsupported say why it is of no use."""
+    """The file behind a descriptor, which stays the caller's; ObjectError or Unsupported say why it is of no use."""
     try:
         return Executable(fd)
     except (error, ValueError, OSError) as problem:
         raise ObjectError(f"not a readable ELF file: {problem}") from None
 
 
-def _places(strings: bytes, wanted: bytes) -> Iterator[int]:
-    """Where a name begins that is, or ends in, the wanted one; also with a version (name@@GLIBC_2.2.5)."""
-    for end in (b"\0", b"@"):
-        at = strings.find(wanted + end)
-        while at >= 0:
-            yield at
-            at = strings.find(wanted + end, at + 1)
+def _check_identity(identity: bytes) -> None:
+    if identity[:4] != b"\x7fELF":
+        raise ObjectError("not an ELF file")
+    if identity[4] != 2:
+        raise Unsupported(
+            "a 32-bit ELF file: symbols are looked up in 64-bit ones only",
+            "give the file offset with --offset",
+        )
+    if identity[5] != (1 if sys.byteorder == "little" else 2):
+        raise ObjectError("an ELF file of the other byte order")
 
 
 def _notes(data: memoryview) -> Iterator[tuple[bytes, int, memoryview]]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds a program or library by its name, where we see it or where a process in a container does.
 
-Order (contract.md 7.3): what a process has mapped, an absolute path, the process's DT_RUNPATH, /etc/ld.so.cache in its
-new format, and the directories of musl.  Called by `bpf/link/uprobe.py`.
+Order: what a process has mapped (also a file that was deleted or replaced since), an absolute path, the process's
+DT_RUNPATH, /etc/ld.so.cache in its new format, and the directories of musl and of systems without a cache.  Called for
+uprobes.
 
 Another mount namespace is looked at through /proc/PID/root, with openat2(2) keeping every path inside: nobody has to
 enter it, so this works in a process with threads.
@@ -15,7 +16,7 @@ import struct
 
 from bpfman.bpf import processes
 from bpfman.bpf.descriptor import Descriptor
-from bpfman.errors import KernelRefused, ObjectError, TargetNotFound, Unsupported
+from bpfman.errors import InvalidRequest, KernelRefused, ObjectError, TargetNotFound, Unsupported
 from bpfman.syscalls import files
 
 TYPE_CHECKING = False
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 _CACHE = "/etc/ld.so.cache"
 _MAGIC = b"glibc-ld.so.cache1.1"
 _FLAGS = {"x86_64": 0x0300, "aarch64": 0x0A00}  # glibc's sysdeps/generic/ldconfig.h, FLAG_*_LIB64
-_MUSL = ("/lib", "/usr/local/lib", "/usr/lib")
+_DIRECTORIES = ("/lib64", "/usr/lib64", "/lib", "/usr/local/lib", "/usr/lib")
 _MOST = 16 << 20  # bytes of a cache
+_LONGEST = 4096  # bytes of a path (PATH_MAX)
 
 
 class File(Descriptor):
@@ -42,6 +44,8 @@ def find(target: str, pid: int = 0, container_pid: int = 0) -> File:
     """The file that `target` means.  Raises TargetNotFound, with near names, or ProcessNotFound."""
     if pid and (mapped := _mapped(target, pid)) is not None:
         return mapped
+    if "\0" in target or len(target) > _LONGEST:
+        raise InvalidRequest("a target is the path or the name of a file")
     roots = _roots(container_pid)
     try:
         for root in roots:
@@ -70,14 +74,20 @@ def matches(query: str, name: str) -> bool:
     return name == query if ".so" in query else name.startswith((f"{query}.so", f"{query}-"))
 
 
+def is_musl(query: str, name: str) -> bool:
+    """Whether musl's one library is meant, which is the dynamic linker as well, by the name of a part of it."""
+    return query in ("libc", "libm", "libpthread") and name == f"ld-musl-{os.uname().machine}.so.1"
+
+
 def _roots(container_pid: int) -> list[int | None]:
-    """The directories to take for "/": None is our own; of a container, its namespace's and then its process's."""
+    """The directories to take for "/": None is our own; of a container, its process's and then its namespace's, which
+    differ where the process changed its root without a namespace's help (chroot)."""
     if not container_pid:
         return [None]
     path = processes.directory(container_pid) + "/root"
     try:
         own = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        return [files.top_of(own), own]
+        return [own, files.top_of(own)]
     except OSError as error:
         hint = "looking into another process's files needs CAP_SYS_PTRACE and CAP_SYS_ADMIN"
         what = f"look into the mount namespace of process {container_pid}"
@@ -94,11 +104,16 @@ def _find_below(root: int | None, target: str, pid: int) -> File | None:
 
 
 def _candidates(root: int | None, target: str, pid: int) -> Iterator[str]:
+    machine = os.uname().machine
     if pid:
         yield from _in_directories(root, _run_paths(pid), target)
     yield from (path for name, path in cached(_read(root, _CACHE)) if matches(target, name))
-    musl = _read(root, f"/etc/ld-musl-{os.uname().machine}.path").decode(errors="replace").replace("\n", ":")
-    yield from _in_directories(root, [each for each in musl.split(":") if each] or list(_MUSL), target)
+    musl = _read(root, f"/etc/ld-musl-{machine}.path").decode(errors="replace").replace("\n", ":")
+    yield from _in_directories(root, [each for each in musl.split(":") if each], target)
+    yield from _in_directories(
+        root, [*(f"{each}/{machine}-linux-gnu" for each in _DIRECTORIES), *_DIRECTORIES], target
+    )
+    yield from (f"/lib/{name}" for name in _list(root, "/lib") if is_musl(target, name))
 
 
 def _in_directories(root: int | None, directories: list[str], target: str) -> Iterator[str]:
@@ -112,7 +127,7 @@ def _run_paths(pid: int) -> list[str]:
 
     try:
         link = processes.directory(pid) + "/exe"
-        origin = os.path.dirname(os.readlink(link))
+        origin = os.path.dirname(_as_seen_by(pid, os.readlink(link)))
         with (
             Descriptor(os.open(link, os.O_RDONLY | os.O_CLOEXEC)) as file,
             executable.read(file.fd) as program,
@@ -123,30 +138,47 @@ def _run_paths(pid: int) -> list[str]:
     return [each.replace("${ORIGIN}", origin).replace("$ORIGIN", origin) for each in paths]
 
 
+def _as_seen_by(pid: int, path: str) -> str:
+    """A path that the kernel gave us, from the process's own root."""
+    top = os.readlink(processes.directory(pid) + "/root").rstrip("/")
+    return path.removeprefix(top) if path.startswith(f"{top}/") else path
+
+
 def _mapped(target: str, pid: int) -> File | None:
-    """What the process itself has mapped by that name, opened by its mapping: its path may mean another file here."""
+    """What the process itself has mapped by that name, opened by its mapping: its path may mean another file here, or
+    another one by now."""
     found = processes.directory(pid)
-    same: Callable[[str], bool] = (
-        (lambda path: path == target)
-        if target.startswith("/")
-        else (lambda path: matches(target, os.path.basename(path)))
-    )
-    try:
-        with open(f"{found}/maps", encoding="utf-8", errors="surrogateescape") as file:
-            fields = [line.rstrip("\n").split(None, 5) for line in file]
-    except OSError:
-        return None
-    for field in fields:
-        if len(field) == 6 and field[5].startswith("/") and same(field[5]):
-            for path in (f"{found}/map_files/{_range(field[0])}", f"{found}/root{field[5]}"):
-                if (opened := _open(None, path)) is not None:
-                    return File(opened.fd, field[5])
+    mapped = list(processes.mappings(found))
+    for same in _likenesses(target):
+        for each in mapped:
+            if same(each.path) and (opened := _open_mapping(found, each)) is not None:
+                return opened
     return None
 
 
-def _range(addresses: str) -> str:
-    """As map_files has it: without leading zeroes."""
-    return "-".join(f"{int(each, 16):x}" for each in addresses.split("-"))
+def _likenesses(target: str) -> tuple[Callable[[str], bool], ...]:
+    """When a path is the one that is asked for, in the order to try."""
+    if target.startswith("/"):
+        return (lambda path: path == target,)
+    return (
+        lambda path: matches(target, os.path.basename(path)),
+        lambda path: is_musl(target, os.path.basename(path)),
+    )
+
+
+def _open_mapping(proc: str, mapping: processes.Mapping) -> File | None:
+    """The mapped file itself; where that may not be had (CAP_SYS_ADMIN), what is at its path now, unless it moved."""
+    opened = _open(None, f"{proc}/map_files/{mapping.start:x}-{mapping.end:x}")
+    if opened is not None:
+        return File(opened.fd, mapping.path, _path_here(opened.fd, mapping.path))
+    if mapping.deleted:
+        return None
+    try:
+        root = os.open(f"{proc}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with Descriptor(root):
+        return _open(root, mapping.path)
 
 
 def _open(root: int | None, path: str) -> File | None:
@@ -162,6 +194,14 @@ def _open(root: int | None, path: str) -> File | None:
         os.close(fd)
         return None
     return File(fd, path, os.path.realpath(path) if root is None and not path.startswith("/proc/") else "")
+
+
+def _path_here(fd: int, path: str) -> str:
+    """The path, when it is the same file here: nicer to read in what the kernel lists than a descriptor."""
+    try:
+        return os.path.realpath(path) if os.path.samestat(os.stat(path), os.fstat(fd)) else ""
+    except OSError:
+        return ""
 
 
 def _read(root: int | None, path: str) -> bytes:
@@ -217,7 +257,7 @@ def _not_found(target: str, root: int | None, container_pid: int) -> TargetNotFo
         names = [name for name, _ in cached(_read(root, _CACHE))]
         what = f'library "{target}" not found{where}'
     alike = near(target, names)
-    hint = (
-        "give an absolute path, or a library that `ldconfig -p` lists" if not target.startswith("/") else ""
-    )
+    hint = processes.double(container_pid) if container_pid else ""
+    if not target.startswith("/"):
+        hint = hint or "give an absolute path, or a library that `ldconfig -p` lists"
     return TargetNotFound(what + (f"; did you mean: {', '.join(alike)}?" if alike else ""), hint)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import os
 
-from bpfman.bpf import executable, processes, refusals, sight
+from bpfman.bpf import place, processes, refusals, sight
 from bpfman.bpf.link.link import Link
 from bpfman.bpf.near import matching
 from bpfman.errors import KernelRefused, ProcessNotFound
@@ -46,10 +46,8 @@ def create(kind: Kind, program_fd: int, target: UprobeMultiAttach) -> Link:
 
 def _offsets(file: File, target: UprobeMultiAttach) -> list[int]:
     """The places in the file: aliases of one place count once."""
-    with executable.read(file.fd) as program:
-        symbols = program.functions()
-        names = matching(f"symbol in {target.target}", target.functions, symbols)
-        return sorted({program.offset_of(symbols[name]) for name in names})
+    places = place.functions_in(file, target.container_pid)
+    return sorted({places[name] for name in matching(f"symbol in {target.target}", target.functions, places)})
 
 
 def supported() -> bool:

@@ -106,10 +106,14 @@ UPROBE = _row(
     "uprobe",
     "Runs the program each time a process gets to a place in a program or library; a program loaded as uretprobe when "
     "the function returns. The place is a symbol (--fn-name), so many bytes behind it (with --offset), or "
-    "so many bytes behind the beginning of the file (--offset alone).",
+    "so many bytes behind the beginning of the file (--offset alone).\n\n"
+    "A library's name is looked for in what the process of --pid has mapped (also when the file was deleted or "
+    "replaced since), in the DT_RUNPATH of its program, in /etc/ld.so.cache, and in the directories of musl. libc "
+    "stands for libc.so.6 or libc-2.31.so; a name with .so in it must be the whole name. With --container-pid all of "
+    "that is the container's own. Symbols are read from the file, its debug file (/usr/lib/debug/.build-id, "
+    ".gnu_debuglink) and .gnu_debugdata. A symbol may have a version: memcpy@GLIBC_2.2.5.",
     " libc --fn-name malloc",
-    needs="Linux 5.15 with CONFIG_UPROBES. Symbols are read from the file itself or from its debug file below "
-    "/usr/lib/debug/.build-id.",
+    needs="Linux 5.15 with CONFIG_UPROBES.",
     arguments=[TARGET],
     flags=[Flag("fn-name", "f", "SYMBOL", "The symbol to start from."), OFFSET, PID, CONTAINER_PID],
 )
