@@ -11,11 +11,10 @@ import hashlib
 from datetime import datetime
 from functools import lru_cache
 
-from cryptography import x509
-
 from bpfman.errors import MalformedImage, TrustMaterialError
 from bpfman.images import documents
 from bpfman.images.trust.keys import load_key, spki
+from bpfman.images.trust.path import parse_certificate
 from bpfman.images.trust.pem import certificates_in
 from bpfman.images.trust.reading import data
 from bpfman.images.trust.times import Window
@@ -25,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from cryptography import x509
 
     from bpfman.images.trust.demand import Instance, Key, Pki
     from bpfman.images.trust.keys import PublicKey
@@ -89,7 +90,7 @@ def authority_of(pki: Pki) -> Authority:
 def load_certificates(pem: bytes, name: str) -> tuple[x509.Certificate, ...]:
     """At least one; TrustMaterialError otherwise."""
     try:
-        found = tuple(x509.load_der_x509_certificate(each) for each in certificates_in(pem, name))
+        found = tuple(parse_certificate(each) for each in certificates_in(pem, name))
     except (MalformedImage, ValueError) as error:
         raise TrustMaterialError(f"{name} cannot be read: {error}", _PEM_HINT) from None
     if not found:
@@ -138,7 +139,7 @@ def _authorities(found: Object, key: str, where: str) -> tuple[Authority, ...]:
 def _authority(row: Object, where: str) -> Authority:
     chain = documents.object_at(row, "certChain", where)
     certificates = [
-        x509.load_der_x509_certificate(data(each, "rawBytes", where))
+        parse_certificate(data(each, "rawBytes", where))
         for each in documents.objects(chain, "certificates", where, _MOST)
     ]
     if not certificates:
