@@ -9,7 +9,7 @@ _bpfman_commands() {
     "program") echo "load unload get list" ;;
     "program load") echo "file image" ;;
     "link") echo "attach detach get list" ;;
-    "link attach") echo "xdp tc tcx tracepoint kprobe uprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi uprobe.multi usdt cgroup sk_lookup netfilter perf_event iter" ;;
+    "link attach") echo "xdp tc tcx netkit tracepoint kprobe uprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi uprobe.multi usdt cgroup sk_lookup netfilter perf_event iter" ;;
     "chain") echo "list get account" ;;
     "chain account") echo "on off show" ;;
     "map") echo "list dump get set delete watch" ;;
@@ -32,6 +32,7 @@ _bpfman_flags() {
     "link attach xdp") echo "--priority --proceed-on --mode --netns --metadata --dry-run --output" ;;
     "link attach tc") echo "--priority --proceed-on --netns --metadata --dry-run --output" ;;
     "link attach tcx") echo "--priority --netns --metadata --dry-run --output" ;;
+    "link attach netkit") echo "--priority --netns --metadata --dry-run --output" ;;
     "link attach tracepoint") echo "--metadata --dry-run --output" ;;
     "link attach kprobe") echo "--offset --metadata --dry-run --output" ;;
     "link attach uprobe") echo "--fn-name --offset --pid --container-pid --metadata --dry-run --output" ;;
@@ -78,9 +79,9 @@ _bpfman_flag_value() {
     "doctor -o") echo "words:text json" ;;
     "program get --output") echo "words:text json" ;;
     "program get -o") echo "words:text json" ;;
-    "program list --type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
-    "program list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
-    "program list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "program list --type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
+    "program list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
+    "program list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
     "program list --application") echo "any" ;;
     "program list --metadata-selector") echo "any" ;;
     "program list -m") echo "any" ;;
@@ -114,9 +115,9 @@ _bpfman_flag_value() {
     "link get --output") echo "words:text json" ;;
     "link get -o") echo "words:text json" ;;
     "link list --program-id") echo "program-ids" ;;
-    "link list --kind") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
-    "link list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
-    "link list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netfilter perf_event iter" ;;
+    "link list --kind") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
+    "link list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
+    "link list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
     "link list --application") echo "any" ;;
     "link list --metadata-selector") echo "any" ;;
     "link list -m") echo "any" ;;
@@ -149,6 +150,14 @@ _bpfman_flag_value() {
     "link attach tcx -m") echo "any" ;;
     "link attach tcx --output") echo "words:text json" ;;
     "link attach tcx -o") echo "words:text json" ;;
+    "link attach netkit --priority") echo "any" ;;
+    "link attach netkit -p") echo "any" ;;
+    "link attach netkit --netns") echo "file" ;;
+    "link attach netkit -n") echo "file" ;;
+    "link attach netkit --metadata") echo "any" ;;
+    "link attach netkit -m") echo "any" ;;
+    "link attach netkit --output") echo "words:text json" ;;
+    "link attach netkit -o") echo "words:text json" ;;
     "link attach tracepoint --metadata") echo "any" ;;
     "link attach tracepoint -m") echo "any" ;;
     "link attach tracepoint --output") echo "words:text json" ;;
@@ -323,6 +332,9 @@ _bpfman_argument() {
     "link attach tcx 1") echo "program-ids" ;;
     "link attach tcx 2") echo "interfaces" ;;
     "link attach tcx 3") echo "words:ingress egress" ;;
+    "link attach netkit 1") echo "program-ids" ;;
+    "link attach netkit 2") echo "interfaces" ;;
+    "link attach netkit 3") echo "words:primary peer" ;;
     "link attach tracepoint 1") echo "program-ids" ;;
     "link attach tracepoint 2") echo "tracepoints" ;;
     "link attach kprobe 1") echo "program-ids" ;;

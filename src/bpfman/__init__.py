@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from bpfman.model.attach import fexit as fexit
     from bpfman.model.attach import kprobe as kprobe
     from bpfman.model.attach import lsm as lsm
+    from bpfman.model.attach import netkit as netkit
     from bpfman.model.attach import tc as tc
     from bpfman.model.attach import tcx as tcx
     from bpfman.model.attach import tracepoint as tracepoint
     from bpfman.model.attach import uprobe as uprobe
+    from bpfman.model.attach import usdt as usdt
     from bpfman.model.attach import xdp as xdp
     from bpfman.model.chain import Chain as Chain
     from bpfman.model.hook import Hook as Hook
@@ -55,10 +57,12 @@ _HOMES = {
     "fexit": "bpfman.model.attach",
     "kprobe": "bpfman.model.attach",
     "lsm": "bpfman.model.attach",
+    "netkit": "bpfman.model.attach",
     "tc": "bpfman.model.attach",
     "tcx": "bpfman.model.attach",
     "tracepoint": "bpfman.model.attach",
     "uprobe": "bpfman.model.attach",
+    "usdt": "bpfman.model.attach",
     "xdp": "bpfman.model.attach",
 }
 
@@ -79,10 +83,12 @@ __all__ = [
     "fexit",
     "kprobe",
     "lsm",
+    "netkit",
     "tc",
     "tcx",
     "tracepoint",
     "uprobe",
+    "usdt",
     "xdp",
 ]
 

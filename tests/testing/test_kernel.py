@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from bpfman import Layout, Manager, ProgramSpec, tc, tcx, tracepoint, xdp
+from bpfman import Layout, Manager, ProgramSpec, netkit, tc, tcx, tracepoint, xdp
 from bpfman.bpf.kernel import Kernel
 from bpfman.errors import (
     AlreadyAttached,
@@ -343,6 +343,15 @@ class TestOnlyInMemory:
         with link, pytest.raises(ForeignProgram):
             side.xdp(foreign, 1)
         side.xdp(foreign, 1)
+
+    def test_links_of_netkit_are_in_order_and_know_their_side(self, side):
+        programs = [side.load("netkit", "netkit:on_peer") for _ in range(3)]
+        for program, priority in zip(programs, (20, 10, 20), strict=True):
+            side.manager.attach(program, netkit("eth0", "peer", priority=priority))
+        side.manager.attach(programs[0], netkit("eth0", "primary", priority=1))
+
+        assert side.kernel.tcx_on("eth0", "peer") == [programs[1], programs[0], programs[2]]
+        assert side.kernel.tcx_on("eth0", "primary") == programs[:1]
 
     def test_an_interface_or_a_namespace_may_go(self, side):
         side.kernel.add_interface("veth0", "/run/netns/blue")

@@ -204,9 +204,12 @@ class Kernel:
     def attach_tcx(
         self, program_fd: int, ifindex: int, direction: str, netns: str, anchor: Anchor | None
     ) -> Link:
-        from bpfman.bpf.link import tcx
+        """To a TCX hook, or (`direction` is primary or peer) to a netkit device."""
+        from bpfman.bpf.link import netkit, tcx
+        from bpfman.model.hook import SIDES
 
-        return tcx.create(program_fd, ifindex, direction, netns, anchor)
+        create = netkit.create if direction in SIDES else tcx.create
+        return create(program_fd, ifindex, direction, netns, anchor)
 
     def check_target(self, kind: Kind, target: Target) -> None:
         """Refuse what can be known not to work, before anything is changed; names that are near, what is missing."""

@@ -36,6 +36,7 @@ _ATTACH = Group(
         "xdp": Leaf("Attach to an interface's XDP hook.", "link.attach", "XDP"),
         "tc": Leaf("Attach to an interface's TC hook.", "link.attach", "TC"),
         "tcx": Leaf("Attach to an interface's TCX hook.", "link.attach", "TCX"),
+        "netkit": Leaf("Attach to a netkit device.", "link.attach", "NETKIT"),
         "tracepoint": Leaf("Attach to a tracepoint.", "link.targets", "TRACEPOINT"),
         "kprobe": Leaf("Attach to a function of the kernel.", "link.targets", "KPROBE"),
         "uprobe": Leaf("Attach to a place in a program or library.", "link.targets", "UPROBE"),

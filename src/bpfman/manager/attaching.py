@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plans for attaching: a member to a chain, a TCX link among others, a link of its own to any other target.
+"""Plans for attaching: a member to a chain, a TCX or netkit link among others, a link of its own to any other target.
 
 A plan is used in `with`, as it may hold descriptors; when its steps have run, `link_id` is the new link.
 """
@@ -46,7 +46,7 @@ def verb_of(spec: AttachSpec) -> str:
     """The verb of `link attach` that a spec stands for."""
     if isinstance(spec, ChainAttach):
         return spec.family
-    return "tcx" if isinstance(spec, TcxAttach) else verb_of_target(spec)
+    return spec.family if isinstance(spec, TcxAttach) else verb_of_target(spec)
 
 
 def check(record: ProgramRecord, spec: AttachSpec) -> None:
@@ -63,7 +63,7 @@ def check(record: ProgramRecord, spec: AttachSpec) -> None:
         return
     if spec.priority < 0:
         raise InvalidRequest(f"{verb} priority must be non-negative, got {spec.priority}")
-    if verb != "xdp" and spec.direction not in DIRECTIONS:
+    if verb in ("tc", "tcx") and spec.direction not in DIRECTIONS:
         raise InvalidRequest(f'{verb} direction must be ingress or egress, got "{spec.direction}"')
     if isinstance(spec, ChainAttach) and spec.mode not in XDP_MODES:
         raise InvalidRequest(f'unknown XDP mode "{spec.mode}"', "modes: " + ", ".join(XDP_MODES))
@@ -163,7 +163,7 @@ class Attach:
     def _attach_tcx(self, spec: TcxAttach) -> tuple[Step, ...]:
         work, program = self._work, self._program
         interface = work.kernel.interface(spec.interface, spec.netns)
-        hook = hook_of("tcx", spec.direction, interface)
+        hook = hook_of(spec.family, spec.direction, interface)
         at_hook = work.store.tcx_links(hook)
         neighbours = [link for link in at_hook if _is_alive(work, link)]
         for each in neighbours:
@@ -185,7 +185,7 @@ class Attach:
         pin = work.layout.tcx_pin(hook, program.program_id)
         # The new link takes the pin of one that somebody detached, or that hung in a namespace that is gone.
         replaced = [link.id for link in at_hook if link.program_id == program.program_id]
-        where = f"tcx {interface} {spec.direction}, {where}"
+        where = f"{spec.family} {interface} {spec.direction}, {where}"
         return self._own_link(details, lambda: pin, attach, where, replaced)
 
     def _attach_to(self, spec: Target) -> tuple[Step, ...]:

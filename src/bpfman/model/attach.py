@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bpfman.errors import InvalidRequest
 from bpfman.model import verdicts
+from bpfman.model.hook import SIDES
 from bpfman.model.link import ChainAttach, TcxAttach
 from bpfman.model.targets import (
     FentryAttach,
@@ -16,6 +17,7 @@ from bpfman.model.targets import (
     LsmAttach,
     TracepointAttach,
     UprobeAttach,
+    UsdtAttach,
 )
 
 TYPE_CHECKING = False
@@ -43,6 +45,13 @@ def tcx(interface: str, direction: str, *, priority: int, netns: str = "") -> Tc
     return TcxAttach(interface, direction, priority, netns)
 
 
+def netkit(interface: str, side: str, *, priority: int, netns: str = "") -> TcxAttach:
+    """A netkit device (Linux 6.7), by its primary end: what that sends ("primary"), or what its peer sends ("peer")."""
+    if side not in SIDES:
+        raise InvalidRequest(f'netkit side must be primary or peer, got "{side}"')
+    return TcxAttach(interface, side, priority, netns)
+
+
 def tracepoint(name: str) -> TracepointAttach:
     """A tracepoint, as "group/name"."""
     group, slash, rest = name.partition("/")
@@ -62,6 +71,11 @@ def uprobe(
     """A place in a program or library (an absolute path, or a name such as "libc"), for programs loaded as uprobe or
     uretprobe.  Without a function, `offset` counts from the beginning of the file."""
     return UprobeAttach(target, function, offset, pid, container_pid=container_pid)
+
+
+def usdt(target: str, marker: str, *, pid: int = 0, cookie: int = 0, container_pid: int = 0) -> UsdtAttach:
+    """A marker ("provider:name") in a program or library; `cookie` is what bpf_usdt_cookie() gives."""
+    return UsdtAttach(target, marker, pid, cookie, container_pid)
 
 
 def fentry() -> FentryAttach:

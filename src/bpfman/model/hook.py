@@ -7,8 +7,14 @@ from bpfman.model import verdicts
 from bpfman.model.value import NamedTuple
 
 CHAIN_TYPES = ("xdp", "tc-ingress", "tc-egress")
-TCX_TYPES = ("tcx-ingress", "tcx-egress")
 DIRECTIONS = ("ingress", "egress")
+SIDES = ("primary", "peer")  # of a netkit device
+ORDERED_TYPES = (
+    "tcx-ingress",
+    "tcx-egress",
+    "netkit-primary",
+    "netkit-peer",
+)  # the kernel orders their links
 
 
 class Interface(NamedTuple):
@@ -28,7 +34,7 @@ class Interface(NamedTuple):
 
 
 class Hook(NamedTuple):
-    """Where a chain or a list of TCX links hangs.  `type` is one of CHAIN_TYPES or TCX_TYPES."""
+    """Where a chain or a list of links hangs.  `type` is one of CHAIN_TYPES or ORDERED_TYPES."""
 
     type: str
     nsid: int
@@ -36,12 +42,12 @@ class Hook(NamedTuple):
 
     @property
     def family(self) -> str:
-        """xdp, tc or tcx."""
+        """xdp, tc, tcx or netkit."""
         return self.type.partition("-")[0]
 
     @property
     def direction(self) -> str:
-        """ingress or egress; empty for xdp."""
+        """ingress or egress, primary or peer; empty for xdp."""
         return self.type.partition("-")[2]
 
     @property

@@ -32,6 +32,7 @@ ATTACH_TRACE_FENTRY, ATTACH_TRACE_FEXIT, ATTACH_LSM = 24, 25, 27
 ATTACH_TRACE_RAW_TP, ATTACH_TRACE_ITER, ATTACH_SK_LOOKUP = 23, 28, 36
 ATTACH_TRACE_KPROBE_MULTI, ATTACH_NETFILTER, ATTACH_TRACE_UPROBE_MULTI = 42, 45, 48
 ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS = 46, 47
+ATTACH_NETKIT_PRIMARY, ATTACH_NETKIT_PEER = 54, 55
 
 # Hooks of cgroups, as sections name them: enum bpf_attach_type
 _SKB_HOOKS = {"ingress": 0, "egress": 1}
@@ -110,6 +111,7 @@ _ROWS = (
          hooks=_SOCK_OPS_HOOKS, module="cgroup"),
     Kind("sk_lookup", ("sk_lookup",), "sk_lookup", PROG_SK_LOOKUP, ATTACH_SK_LOOKUP, "sk_lookup", "sklookup",
          module="sk_lookup"),
+    Kind("netkit", ("netkit",), "tc", PROG_SCHED_CLS, ATTACH_NONE, "netkit", "schedcls", attach_since="6.7"),
     Kind("netfilter", ("netfilter",), "netfilter", PROG_NETFILTER, ATTACH_NETFILTER, "netfilter", "netfilter",
          attach_since="6.4", module="netfilter"),
     Kind("perf_event", ("perf_event",), "perf_event", PROG_PERF_EVENT, ATTACH_NONE, "perf_event", "perfevent",
@@ -146,7 +148,7 @@ def expected_attach(kind: Kind, hook: str | None) -> int:
 
 
 def family_of(kind: str) -> str:
-    """Kinds of one family accept each other's sections: {tc, tcx}, {kprobe, kretprobe}, {uprobe, uretprobe}."""
+    """Kinds of one family accept each other's sections: {tc, tcx, netkit}, {kprobe, kretprobe} and so on."""
     return KINDS[kind].family
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from bpfman.model.hook import Hook, Interface, hook_of
+from bpfman.model.hook import SIDES, Hook, Interface, hook_of
 from bpfman.model.kernel import KernelLink
 from bpfman.model.value import NamedTuple
 
@@ -33,10 +33,18 @@ class ChainAttach(NamedTuple):
 
 
 class TcxAttach(NamedTuple):
+    """Attach where the kernel orders links: to TCX (`direction` is ingress or egress), or to a netkit device, which
+    is TCX's way for a device that has no other (`direction` is primary or peer)."""
+
     interface: str
     direction: str
     priority: int
     netns: str = ""
+
+    @property
+    def family(self) -> str:
+        """tcx or netkit."""
+        return "netkit" if self.direction in SIDES else "tcx"
 
 
 class ChainDetails(NamedTuple):
@@ -56,6 +64,8 @@ class ChainDetails(NamedTuple):
 
 
 class TcxDetails(NamedTuple):
+    """A link at a TCX hook, or (`direction` is primary or peer) on a netkit device."""
+
     interface: Interface
     direction: str
     priority: int

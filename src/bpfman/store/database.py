@@ -232,7 +232,7 @@ class Store:
         return record
 
     def tcx_links(self, hook: Hook) -> list[LinkRecord]:
-        """The TCX links of a hook, in the order they run."""
+        """The links of a TCX hook or netkit device, in the order they run."""
         with self.snapshot():
             return sorted(links.select_at(self._rows, hook), key=_tcx_position)
 

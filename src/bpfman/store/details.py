@@ -30,7 +30,7 @@ class Family(NamedTuple):
     insert: Callable[[Connection, LinkRecord, int], None]  # the number is the slot, for members of chains
 
 
-# A TCX link's position is its rank among the attached links of its hook, by priority and then age.
+# The position of a TCX or netkit link is its rank among the attached links of its hook, by priority and then age.
 _NETWORK_QUERY = """
     SELECT n.link_id, n.type, n.nsid, n.ifindex, n.interface, n.netns, n.priority, n.proceed_on,
         COALESCE(n.position, (
@@ -50,7 +50,7 @@ def _network_details(row: Row) -> LinkDetails:
     hook = Hook(*row[:3])
     interface = Interface(row[3], hook.ifindex, row[4], hook.nsid)
     priority, proceed_on, position, chain_program_id, revision = row[5:]
-    if hook.family == "tcx":
+    if hook.family in ("tcx", "netkit"):
         return TcxDetails(interface, hook.direction, priority, position)
     return ChainDetails(
         interface, priority, position, proceed_on, hook.direction, chain_program_id or 0, revision or 0

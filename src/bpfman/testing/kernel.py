@@ -9,9 +9,10 @@
 
 It has every method of `bpfman.bpf.kernel.Kernel` (a test says so) and knows what the manager relies on: ids that are
 never given twice, objects that live as long as something holds them, links that are switched only from the program they
-run, filters by handle, TCX order, interfaces and namespaces that go.  Pins are plain files, so removing one by hand
-works as it does in a bpffs.  It runs no program: verdicts and counts are for a real kernel to tell, as is whatever a
-verifier has to say.  Links of TCX ask for no order of others than the order they were attached in.
+run, filters by handle, the order of TCX and netkit, interfaces and namespaces that go.  Pins are plain files, so
+removing one by hand works as it does in a bpffs.  It runs no program: verdicts and counts are for a real kernel to
+tell, as is whatever a verifier has to say.  Links of TCX ask for no order of others than the order they were attached
+in.  Every interface is whatever is attached to: it may as well be a netkit device.
 
 One FakeKernel stands for one machine: give it to each Manager in turn, as a command line would find the same kernel.
 The same test class proves the two alike (tests/testing/test_kernel.py).
@@ -29,7 +30,13 @@ from bpfman.bpf.object_maps import PIN_BY_NAME
 from bpfman.errors import ForeignProgram, KernelRefused
 from bpfman.model.code import MapReference, ProgramCode
 from bpfman.model.kernel import KernelLink, KernelMap, KernelProgram
-from bpfman.model.kinds import ATTACH_TCX_EGRESS, ATTACH_TCX_INGRESS, KINDS
+from bpfman.model.kinds import (
+    ATTACH_NETKIT_PEER,
+    ATTACH_NETKIT_PRIMARY,
+    ATTACH_TCX_EGRESS,
+    ATTACH_TCX_INGRESS,
+    KINDS,
+)
 from bpfman.testing.faults import Faults
 from bpfman.testing.memory import LINK, MAP, PROGRAM, FakeLink, FakeMap, FakeProgram, Memory
 from bpfman.testing.wires import Filter, Wires
@@ -48,9 +55,14 @@ if TYPE_CHECKING:
     from bpfman.model.program import ProgramSpec
     from bpfman.model.targets import Target
 
-_XDP_LINK, _PERF_LINK, _TCX_LINK = 6, 7, 11  # enum bpf_link_type
+_XDP_LINK, _PERF_LINK, _TCX_LINK, _NETKIT_LINK = 6, 7, 11, 13  # enum bpf_link_type
 _ARRAY, _PERCPU_ARRAY = 2, 6  # enum bpf_map_type
-_TCX = {"ingress": ATTACH_TCX_INGRESS, "egress": ATTACH_TCX_EGRESS}
+_ORDERED = {
+    "ingress": (_TCX_LINK, ATTACH_TCX_INGRESS),
+    "egress": (_TCX_LINK, ATTACH_TCX_EGRESS),
+    "primary": (_NETKIT_LINK, ATTACH_NETKIT_PRIMARY),
+    "peer": (_NETKIT_LINK, ATTACH_NETKIT_PEER),
+}
 _LOAD_MAP = b"\x18\x11" + bytes(14)  # r1 = a map, by descriptor
 _RETURN = b"\xb7\x00\x00\x00%c\x00\x00\x00\x95" + bytes(7)  # r0 = a verdict; exit
 
@@ -62,7 +74,7 @@ class FakeKernel(Faults, Kernel):
         super().__init__()
         self._wires = Wires()
         self._memory = Memory(self._wires.in_filters)
-        self._order: dict[tuple[int, int, str], list[int]] = {}  # TCX links of a hook, as they run
+        self._order: dict[tuple[int, int, str], list[int]] = {}  # links of a TCX hook or a netkit device
         self._loads = 0
 
     # the machine, as a test sets it up
@@ -89,7 +101,7 @@ class FakeKernel(Faults, Kernel):
         return self._xdp(self._wires.interface(name, netns).ifindex, netns)
 
     def tcx_on(self, name: str, direction: str, netns: str = "") -> list[int]:
-        """The ids of the programs at a TCX hook, in the order they run."""
+        """The ids of the programs at a TCX hook or (primary, peer) a netkit device, in the order they run."""
         found = self._wires.interface(name, netns)
         links = self._order.get((found.nsid, found.ifindex, direction), [])
         return [self._memory.links[link].program_id for link in links if self._is_attached(link)]
@@ -300,7 +312,8 @@ class FakeKernel(Faults, Kernel):
         order = self._order[hook] = [link for link in self._order.get(hook, []) if self._is_attached(link)]
         if anchor is not None and anchor.kernel_link_id not in order:
             raise KernelRefused(f"attach to tcx {direction} of interface {ifindex}", errno.ENOENT)
-        link = self._new_link(program_fd, _TCX_LINK, nsid, ifindex, _TCX[direction])
+        kind, attach = _ORDERED[direction]
+        link = self._new_link(program_fd, kind, nsid, ifindex, attach)
         place = len(order) if anchor is None else order.index(anchor.kernel_link_id) + (not anchor.before)
         order.insert(place, link.info.id)
         return link

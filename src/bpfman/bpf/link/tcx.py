@@ -25,15 +25,9 @@ class Anchor(NamedTuple):
 def create(program_fd: int, ifindex: int, direction: str, netns: str, anchor: Anchor | None) -> Link:
     """Attach behind all others, or where `anchor` says; nobody else's place changes.  Raises Unsupported on kernels
     before 6.6, KernelRefused (ENOENT when the anchor is gone)."""
-    flags = 0
-    if anchor is not None:
-        flags = (bpf.F_BEFORE if anchor.before else bpf.F_AFTER) | bpf.F_ID | bpf.F_LINK
-    relative = anchor.kernel_link_id if anchor is not None else 0
     with entered(netns):
         try:
-            return Link(
-                bpf.link_create(program_fd, ifindex, _ATTACH[direction], flags=flags, relative=relative)
-            )
+            return ordered(program_fd, ifindex, _ATTACH[direction], anchor)
         except OSError as error:
             if error.errno == errno.EINVAL and not supported(program_fd):
                 raise Unsupported(
@@ -45,11 +39,20 @@ def create(program_fd: int, ifindex: int, direction: str, netns: str, anchor: An
             ) from error
 
 
-def supported(program_fd: int) -> bool:
+def ordered(program_fd: int, ifindex: int, attach_type: int, anchor: Anchor | None) -> Link:
+    """A link among others, for TCX and netkit.  Raises OSError."""
+    flags, relative = 0, 0
+    if anchor is not None:
+        flags = (bpf.F_BEFORE if anchor.before else bpf.F_AFTER) | bpf.F_ID | bpf.F_LINK
+        relative = anchor.kernel_link_id
+    return Link(bpf.link_create(program_fd, ifindex, attach_type, flags=flags, relative=relative))
+
+
+def supported(program_fd: int, attach_type: int = ATTACH_TCX_INGRESS) -> bool:
     """Whether the kernel knows the attach type, asked with a program of type sched_cls and no interface: one that does
     looks for the interface (ENODEV), one that does not refuses the attach type (EINVAL)."""
     try:
-        bpf.link_create(program_fd, 0, ATTACH_TCX_INGRESS)
+        bpf.link_create(program_fd, 0, attach_type)
     except OSError as error:
         return error.errno == errno.ENODEV
     return True

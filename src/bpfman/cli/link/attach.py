@@ -7,7 +7,7 @@ from bpfman.cli.command import Argument, Command, Flag, UsageError
 from bpfman.cli.flags import DRY_RUN, METADATA, NETNS, OUTPUT
 from bpfman.cli.session import manager
 from bpfman.cli.values import priority, program_id
-from bpfman.model.hook import DIRECTIONS
+from bpfman.model.hook import DIRECTIONS, SIDES
 from bpfman.model.link import XDP_MODES, ChainAttach, TcxAttach
 from bpfman.model.verdicts import TC as TC_VERDICTS
 from bpfman.model.verdicts import XDP as XDP_VERDICTS
@@ -60,6 +60,11 @@ def _run_tc(args: Arguments) -> None:
 
 def _run_tcx(args: Arguments) -> None:
     spec = TcxAttach(args.interface, args.direction, args.priority, args.netns)
+    attach(args, spec, dict(args.metadata))
+
+
+def _run_netkit(args: Arguments) -> None:
+    spec = TcxAttach(args.interface, args.side, args.priority, args.netns)
     attach(args, spec, dict(args.metadata))
 
 
@@ -137,5 +142,31 @@ Runs the program on each packet that enters (ingress) or leaves (egress) the int
 of links (Linux 6.6 or newer). The verdict unspec (-1) means that the next program runs, any other one is final.""",
     examples=[
         ("Attach program 433 to what eth0 receives", "bpfman link attach tcx 433 eth0 ingress --priority 50")
+    ],
+)
+NETKIT = Command(
+    _run_netkit,
+    arguments=[
+        PROGRAM,
+        Argument("interface", "INTERFACE", "The primary end of the device.", complete="interfaces"),
+        Argument(
+            "side",
+            "SIDE",
+            "Whose packets: those that primary sends, or those that peer sends.",
+            choices=SIDES,
+        ),
+    ],
+    flags=[PRIORITY, NETNS, METADATA, DRY_RUN, OUTPUT],
+    description="""\
+Runs the program on each packet that an end of a netkit device sends, with the kernel's own order of links. Both ends \
+are attached to by the name of the primary one, which a container at the other end cannot reach. The verdict next \
+(-1) means that the next program runs; pass (0), drop (2) and redirect (7) are final.
+
+Needs Linux 6.7 with CONFIG_NETKIT.""",
+    examples=[
+        (
+            "Attach program 433 to what a container sends",
+            "bpfman link attach netkit 433 nk0 peer --priority 50",
+        )
     ],
 )

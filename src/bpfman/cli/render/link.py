@@ -59,7 +59,7 @@ def _details(kind: str, details: LinkDetails) -> dict[str, str]:
         "Priority": str(details.priority),
     }
     if details.direction:
-        fields["Direction"] = details.direction
+        fields["Side" if kind == "netkit" else "Direction"] = details.direction
     if isinstance(details, ChainDetails):
         fields["Proceed On"] = ", ".join(BY_FAMILY[kind].names_of(details.proceed_on)) or NONE
     return fields

@@ -50,7 +50,7 @@ def details_json(kind: str, details: LinkDetails) -> dict[str, object]:
     if isinstance(details, ChainDetails):
         return _chain_json(kind, details)
     if isinstance(details, TcxDetails):
-        return _tcx_json(details)
+        return _tcx_json(kind, details)
     return details._asdict()
 
 
@@ -70,12 +70,12 @@ def _chain_json(kind: str, details: ChainDetails) -> dict[str, object]:
     }
 
 
-def _tcx_json(details: TcxDetails) -> dict[str, object]:
+def _tcx_json(kind: str, details: TcxDetails) -> dict[str, object]:
     interface = details.interface
     return {
         "interface": interface.name,
         "ifindex": interface.ifindex,
-        "direction": details.direction,
+        "side" if kind == "netkit" else "direction": details.direction,
         "priority": details.priority,
         "position": details.position,
         "netns": interface.netns,

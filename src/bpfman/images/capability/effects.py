@@ -79,10 +79,12 @@ _RULES = {
     "xdp": _Rule(frozenset((0, 8)), frozenset((XDP.codes["pass"], XDP.dispatcher_return)), DROP, "", XDP),
     "tc": _TC_RULE,
     "tcx": _TC_RULE,
+    "netkit": _Rule(_SKB, frozenset((-1, 0, 7)), DROP, MARK),  # next, pass, redirect
     "tracepoint": _Rule(),
     "raw_tracepoint": _TRACE,
     "kprobe": _PROBE, "kretprobe": _PROBE, "kprobe.multi": _PROBE, "kretprobe.multi": _PROBE,
     "uprobe": _PROBE, "uretprobe": _PROBE, "uprobe.multi": _PROBE, "uretprobe.multi": _PROBE,
+    "usdt": _PROBE,
     "fentry": _TRACE, "fexit": _TRACE, "tp_btf": _TRACE, "perf_event": _Rule(),
     "iter": _Rule(context=RESULTS, always=(READ_KERNEL,)),  # some may write the values of a map
     "lsm": _Rule(passes=frozenset((0,)), otherwise=DENY, always=(READ_KERNEL,)),

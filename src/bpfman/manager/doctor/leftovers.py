@@ -9,7 +9,7 @@ from functools import partial
 from bpfman.errors import StoreError
 from bpfman.manager import recovery
 from bpfman.manager.doctor.finding import Finding
-from bpfman.model.hook import CHAIN_TYPES, TCX_TYPES
+from bpfman.model.hook import CHAIN_TYPES, ORDERED_TYPES
 from bpfman.store import bytecode
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ def _pins(work: Work) -> Iterator[Finding]:
         if not store.shared_map_users(name):
             path = layout.shared_map(name)
             yield _stray(path, "map", partial(kernel.unpin, path))
-    for directory in ("links", *TCX_TYPES):
+    for directory in ("links", *ORDERED_TYPES):
         for name in kernel.pins_in(f"{layout.fs}/{directory}"):
             path = f"{layout.fs}/{directory}/{name}"
             if path not in known:
