@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -12,9 +13,12 @@ from bpfman import Manager, ProgramSpec
 from bpfman.bpf.kernel import Kernel
 from bpfman.store.layout import Layout
 from bpfman.syscalls import bpf, mounts
+from bpfman.testing.network import namespace, veth_pair
 from tests.bpf.crafted import OBJECTS
+from tests.conftest import CAP_SYS_ADMIN, has_capability
 from tests.manager.hooks import files_below
 
+SIDE_BY_SIDE = 4
 MS_RDONLY, MS_REMOUNT = 1, 32
 GONE_WITHIN = 5.0  # seconds; the kernel frees programs a moment after their last user
 
@@ -75,6 +79,21 @@ def nothing_left(watched, kernel):
         assert alive == []
 
     return check
+
+
+@pytest.fixture(scope="module")
+def veths():
+    """Pairs for tests that work side by side: what they do is mostly waiting for the kernel."""
+    if not has_capability(CAP_SYS_ADMIN):
+        pytest.skip("needs root with all its capabilities")
+    with ExitStack() as held:
+        yield [held.enter_context(_pair()) for _ in range(SIDE_BY_SIDE)]
+
+
+@contextmanager
+def _pair():
+    with namespace() as one, namespace() as other, veth_pair(one, other) as pair:
+        yield pair
 
 
 class SmallFileSystem:

@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 import subprocess
+import time
 
 from bpfman import Map, ProgramSpec, tc, xdp
 from bpfman.bpf.info import program_by_id
@@ -144,6 +145,13 @@ def in_kernel(program_id: int | None) -> KernelProgram:
     return found
 
 
+def until_gone(programs: list[int]) -> None:
+    """The kernel frees what nobody holds a moment later."""
+    deadline = time.monotonic() + 5
+    while any(program_by_id(program) for program in programs):
+        assert time.monotonic() < deadline
+
+
 def verdict_of(program_id: int) -> int:
     """What a program answers to a packet, as a signed number."""
     with Program.by_id(program_id) as program:
@@ -199,9 +207,11 @@ class Trails:
 
     def run(self) -> list[int]:
         """The numbers of the members that run for a packet, in order."""
-        return self.seen(
-            lambda: verdict_of(self._manager.chain(self._hooked.hook(self._manager)).record.program_id)
-        )
+        return self.run_of(self._manager.chain(self._hooked.hook(self._manager)).record.program_id)
+
+    def run_of(self, program_id: int) -> list[int]:
+        """The same for a chain elsewhere."""
+        return self.seen(lambda: verdict_of(program_id))
 
     def seen(self, act) -> list[int]:
         """The numbers that are left while `act` runs."""

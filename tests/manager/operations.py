@@ -1,224 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every change that there is, as an operation to be cut short anywhere, and what must be true afterwards.
+"""Every change that there is, as an operation to be cut short anywhere.
 
-An operation is prepared in a world of its own (a runtime directory; the network is the test's), then carried out by a
-manager whose every touch of the kernel and of the database is an event: something to fail at, or to be killed at.
+An operation is prepared in a world of its own (`worlds`), then carried out by a manager that is watched there.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import tempfile
-import traceback
-from contextlib import contextmanager
 
-from bpfman import Layout, Manager, ProgramSpec, tcx, tracepoint
-from bpfman.bpf.kernel import Kernel
-from bpfman.model.link import TcxDetails
+from bpfman import Manager, ProgramSpec, tcx, tracepoint
 from bpfman.model.value import NamedTuple
-from bpfman.store.connection import Connection
 from bpfman.store.database import Store
-from bpfman.syscalls import mounts
-from bpfman.syscalls.filters import filters
-from bpfman.syscalls.interfaces import interface
-from bpfman.syscalls.namespaces import entered
-from bpfman.syscalls.qdiscs import has_clsact
-from tests.manager.hooks import OBJECTS, Hooked, files_below, load, on, run_tc, tcx_programs
+from tests.manager.hooks import OBJECTS, run_tc, until_gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from bpfman.testing.network import VethPair
-
-# There are hundreds of runtime directories: that is not the disk's business.
-_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-# What only looks, or opens what is there.
-READERS = frozenset(
-    "program map link program_ids pinned_program pinned_link open_program open_map open_pinned_map open_link "
-    "pin_exists pins_in interface find_namespace interface_exists xdp_mode xdp_program interface_name "
-    "check_target has_clsact filter_handles filter_program".split()
-)
-
-
-def nothing(what: str) -> None: ...
-
-
-class Events:
-    """Tells of each thing that changes the kernel, the database or a file: `before` it is done, and `after`."""
-
-    def __init__(
-        self, before: Callable[[str], None] = nothing, after: Callable[[str], None] = nothing
-    ) -> None:
-        self._before, self._after = before, after
-
-    def around(self, what: str, act):
-        def told(*arguments, **options):
-            self._before(what)
-            result = act(*arguments, **options)
-            self._after(what)
-            return result
-
-        return told
-
-    def kernel(self) -> Kernel:
-        events = self
-
-        class Told(Kernel):
-            def __getattribute__(self, name: str):
-                found = super().__getattribute__(name)
-                if name.startswith("_") or name in READERS or not callable(found):
-                    return found
-                return events.around(name, found)
-
-        return Told()
-
-    @contextmanager
-    def everywhere(self) -> Iterator[Kernel]:
-        """Commits and renames are events too."""
-        events, commit, rename = self, Connection.commit, os.rename
-
-        def told_commit(connection: Connection) -> None:
-            try:
-                events._before("commit")
-            except BaseException:
-                connection.rollback()
-                raise
-            commit(connection)
-            events._after("commit")
-
-        Connection.commit = told_commit  # type: ignore
-        os.rename = self.around("rename", rename)
-        try:
-            yield self.kernel()
-        finally:
-            Connection.commit = commit  # type: ignore
-            os.rename = rename
-
-
-class World:
-    """A runtime directory and one end of a veth pair, with what an operation needs to remember."""
-
-    def __init__(self, layout: Layout, veth: VethPair) -> None:
-        self.layout, self.veth = layout, veth
-        self.manager = Manager(layout, warn=print)
-        self.ids: dict[str, int] = {}
-
-    def hooked(self, kind: str) -> Hooked:
-        return on(kind, self.veth)
-
-    def load(self, label: str, object_name: str, kind: str, name: str, **options: object) -> int:
-        self.ids[label] = load(self.manager, object_name, kind, name, **options)
-        return self.ids[label]
-
-    def members(self, kind: str, *labels: str) -> None:
-        """Members of a chain, each of a program of its own: link "a" attaches program "program a"."""
-        hooked = self.hooked(kind)
-        for priority, label in enumerate(labels):
-            program = hooked.load(self.manager, hooked.go_on)
-            self.ids[f"program {label}"] = program
-            self.ids[label] = hooked.attach(self.manager, program, 10 * priority)
-
-    def state(self) -> tuple:
-        """What there is, in words that two runs of an operation share."""
-        manager, names = self.manager, {}
-        for entry in manager.programs():
-            assert entry.record is not None
-            names[entry.program_id] = entry.record.name
-        links = [(link.kind, names[link.program_id]) for link, _ in manager.links()]
-        chains = [
-            (chain.record.hook.type, chain.record.accounting, tuple(m.program_name for m in chain.members),
-             tuple(m.position for m in chain.members))
-            for chain in manager.chains()
-        ]  # fmt: skip
-        return tuple(sorted(names.values())), tuple(links), tuple(chains)
-
-    def running(self) -> dict[str, int | None]:
-        """The id of the program of ours at each hook."""
-        end = self.veth.a
-        with entered(end.namespace.path):
-            found = interface(end.ifindex)
-            ours = [
-                each.program_id for each in filters(end.ifindex, "ingress") if each.name == "bpfman_chain"
-            ]
-        assert len(ours) <= 1
-        return {
-            "xdp": found.xdp.program_id if found and found.xdp else None,
-            "tc-ingress": ours[0] if ours else None,
-        }
-
-    def has_clsact(self) -> bool:
-        with entered(self.veth.a.namespace.path):
-            return has_clsact(self.veth.a.ifindex)
-
-    def wrong(self) -> dict[str, object]:
-        """Where rows, pins, files and the kernel disagree, and what is there that should not be."""
-        chains = {chain.record.hook.type: chain.record.program_id for chain in self.manager.chains()}
-        ranks = {
-            link.details.position: link.program_id
-            for link, _ in self.manager.links()
-            if isinstance(link.details, TcxDetails)
-        }
-        files, expected = files_below(self.layout), self._expected_files()
-        with Store.open(self.layout) as store:
-            unfinished = store.unfinished() if store.has_unfinished() else ()
-        found = {
-            "unfinished rows": unfinished,
-            "doctor": [(finding.subject, finding.what) for finding in self.manager.examine()],
-            "running": {
-                kind: (program, chains.get(kind))
-                for kind, program in self.running().items()
-                if program != chains.get(kind)
-            },
-            "files too many": files - expected,
-            "files missing": expected - files,
-            "tcx": tcx_programs(self.veth.a, "ingress") != [ranks[position] for position in sorted(ranks)],
-            "clsact": self.has_clsact() != ("tc-ingress" in chains),
-        }
-        return {what: how for what, how in found.items() if how}
-
-    def _expected_files(self) -> set[str]:
-        paths: set[str] = set()
-        for entry in self.manager.programs():
-            record = entry.record
-            assert record is not None
-            paths |= {record.pin_path, record.object_path, self.layout.provenance(record.program_id)}
-        paths |= {each.pin_path for each in self.manager.maps()}
-        with Store.open(self.layout) as store:
-            for entry in self.manager.programs():
-                shared = (each for each in store.program_maps(entry.program_id) if each.shared)
-                paths |= {self.layout.shared_map(each.name) for each in shared}
-        paths |= {link.pin_path or "" for link, _ in self.manager.links()}
-        for chain in self.manager.chains():
-            paths.add(self.layout.chain_program(chain.record.hook))
-            if chain.record.accounting:
-                paths.add(self.layout.accounting(chain.record.hook))
-        frame = {self.layout.runtime_dir, self.layout.fs, self.layout.programs_dir}
-        folders = {os.path.dirname(path) for path in paths} - frame
-        kinds = {
-            f"{self.layout.fs}/{name}"
-            for name in ("maps", "links", "shared", "xdp", "tc-ingress", "tcx-ingress")
-        }
-        return {os.path.relpath(path, self.layout.runtime_dir) for path in (paths | folders) - kinds}
-
-    def left(self) -> dict[str, object]:
-        """What stays when all is taken away."""
-        self.manager.delete_programs(None)
-        return self.wrong()
-
-
-@contextmanager
-def world(veth: VethPair) -> Iterator[World]:
-    folder = tempfile.mkdtemp(prefix="bpfman-", dir=_MEMORY)
-    layout = Layout(folder)
-    try:
-        yield World(layout, veth)
-    finally:
-        if mounts.is_mount_point_of(layout.fs, "bpf"):
-            mounts.unmount(layout.fs)
-        shutil.rmtree(folder)
+    from tests.manager.worlds import World
 
 
 class Operation(NamedTuple):
@@ -229,10 +28,12 @@ class Operation(NamedTuple):
     prepare: Callable[[World], object]
     act: Callable[[World, Manager], object]
     disturbed: bool = False
+    lenient: bool = False  # what fails of its parts does not keep it from the others
 
     @property
     def takes_away(self) -> bool:
-        return "unload" in self.name or "detach the last" in self.name or self.name == "tcx: detach"
+        """Whether there is a point from which on it can only be completed."""
+        return any(word in self.name for word in ("unload", "detach the last", "tcx: detach", "clears away"))
 
     def states(self, there: World) -> list[tuple]:
         """The states that there are on the way: before, after, and where one plan is done and the next has not begun
@@ -259,10 +60,9 @@ def _tcx(world: World, manager: Manager, label: str, priority: int):
     world.ids[f"link {label}"] = manager.attach(world.ids[label], where).record.id
 
 
-def _trace(world: World, manager: Manager, label: str):
-    world.ids[f"link {label}"] = manager.attach(
-        world.ids[label], tracepoint("syscalls/sys_enter_kill")
-    ).record.id
+def _trace(world: World, manager: Manager, label: str, link: str = ""):
+    where = tracepoint("syscalls/sys_enter_kill" if not link else "syscalls/sys_enter_tkill")
+    world.ids[f"link {link or label}"] = manager.attach(world.ids[label], where).record.id
 
 
 def _prepare_tcx(world: World) -> None:
@@ -281,6 +81,41 @@ def _prepare_everything(world: World) -> None:
     world.members("xdp", "a", "b")
     hooked = world.hooked("xdp")
     hooked.attach(world.manager, world.ids["program a"], 100)
+
+
+def _prepare_sharing(world: World, *going: str) -> None:
+    """Two programs that use the maps of a third, and then `going` gone."""
+    owner = world.load("owner", "xdp_counter", "xdp", "xdp_stats")
+    for label in ("first", "second"):
+        world.load(label, "xdp_counter", "xdp", "xdp_stats", map_owner_id=owner)
+    world.manager.unload([world.ids[label] for label in going])
+
+
+def _prepare_pinned_by_name(world: World) -> None:
+    for label in ("first", "second"):
+        world.load(label, "pin_by_name", "xdp", "pin_by_name")
+
+
+def _prepare_several_links(world: World) -> None:
+    _prepare_tracepoint(world)
+    _trace(world, world.manager, "kills", "again")
+    world.ids["other"] = world.hooked("xdp").load(world.manager, "pass")
+
+
+def _prepare_between(world: World) -> None:
+    _prepare_tcx(world)
+    world.load("three", "tcx", "tcx", "tcx_ingress")
+    _tcx(world, world.manager, "three", 70)
+
+
+def _prepare_dead(world: World) -> None:
+    """A member and a program with a link of its own, whose pins somebody removed."""
+    world.members("xdp", "a", "b")
+    _prepare_tracepoint(world)
+    os.unlink(world.manager.link(world.ids["link kills"]).record.pin_path or "")
+    for label in ("program a", "kills"):
+        os.unlink(world.layout.program_pin(world.ids[label]))
+    until_gone([world.ids["program a"], world.ids["kills"]])
 
 
 def _prepare_removed_filter(world: World) -> None:
@@ -366,8 +201,55 @@ OPERATIONS = [
         _prepare_everything,
         lambda world, manager: manager.unload([world.ids["program a"]]),
     ),
+    Operation(
+        "unload the owner of maps that others use",
+        _prepare_sharing,
+        lambda world, manager: manager.unload([world.ids["owner"]]),
+    ),
+    Operation(
+        "unload the last user of the maps of a program that is gone",
+        lambda world: _prepare_sharing(world, "owner", "first"),
+        lambda world, manager: manager.unload([world.ids["second"]]),
+    ),
+    Operation(
+        "unload a program with all that use its maps",
+        _prepare_sharing,
+        lambda world, manager: manager.delete_programs([world.ids["owner"]], recursive=True),
+    ),
+    Operation(
+        "load another program with a map that is pinned by name",
+        lambda world: world.load("there", "pin_by_name", "xdp", "pin_by_name"),
+        lambda world, manager: manager.load_file(_path("pin_by_name"), [ProgramSpec("xdp", "pin_by_name")]),
+    ),
+    Operation(
+        "unload one of two programs with a map that is pinned by name",
+        _prepare_pinned_by_name,
+        lambda world, manager: manager.unload([world.ids["first"]]),
+    ),
+    Operation(
+        "unload a program with several links",
+        _prepare_several_links,
+        lambda world, manager: manager.unload([world.ids["kills"]]),
+    ),
+    Operation(
+        "unload programs by detaching their links",
+        _prepare_several_links,
+        lambda world, manager: manager.delete_links([world.ids["link kills"], world.ids["link again"]]),
+    ),
+    Operation(
+        "load a program, which clears away the dead",
+        _prepare_dead,
+        lambda world, manager: manager.load_file(_path("xdp_counter"), [ProgramSpec("xdp", "xdp_stats")]),
+        disturbed=True,
+        lenient=True,
+    ),
     *_chain_operations("xdp"),
     *_chain_operations("tc-ingress"),
+    *(
+        each
+        for each in _chain_operations("tc-egress")
+        if "count" not in each.name and "another" not in each.name
+    ),
     Operation(
         "tc: detach where the filter was removed by hand",
         _prepare_removed_filter,
@@ -375,6 +257,9 @@ OPERATIONS = [
         disturbed=True,
     ),
     Operation("tcx: attach", _prepare_tcx, lambda world, manager: _tcx(world, manager, "two", 10)),
+    Operation(
+        "tcx: attach between two", _prepare_between, lambda world, manager: _tcx(world, manager, "two", 60)
+    ),
     Operation("tcx: detach", _prepare_tcx, lambda world, manager: manager.detach([world.ids["link one"]])),
     Operation(
         "tracepoint: attach",
@@ -387,23 +272,3 @@ OPERATIONS = [
         lambda world, manager: manager.unload([world.ids["kills"]]),
     ),
 ]
-
-
-def in_a_child(act: Callable[[], object]) -> int:
-    """Runs `act` in a child process; its exit status, or minus the signal that ended it."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            act()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status)
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)

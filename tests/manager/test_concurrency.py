@@ -13,7 +13,7 @@ from bpfman import Manager, ProgramSpec, tcx, tracepoint
 from bpfman.errors import LockTimeout
 from bpfman.store.lock import WriterLock
 from tests.manager.hooks import OBJECTS, files_below, load, on
-from tests.manager.operations import in_a_child
+from tests.manager.worlds import in_a_child
 
 pytestmark = [pytest.mark.kernel, pytest.mark.network]
 

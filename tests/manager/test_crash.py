@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 
 import pytest
 
 from bpfman import Manager
-from tests.manager.operations import OPERATIONS, Events, die, in_a_child, world
+from tests.manager.operations import OPERATIONS
+from tests.manager.operations_of_kinds import OF_KINDS
+from tests.manager.worlds import Moments, die, in_a_child, side_by_side, world
 
 pytestmark = [pytest.mark.kernel, pytest.mark.network]
 
 
 def killed(there, operation, number: int) -> bool:
-    """Carries an operation out in a child that dies right after its so manieth event; whether it got that far."""
+    """Carries an operation out in a child that dies right after its so manieth system call; whether it got that far."""
     seen = 0
 
     def happened(what: str) -> None:
@@ -24,37 +27,54 @@ def killed(there, operation, number: int) -> bool:
             die()
 
     def act() -> None:
-        with Events(after=happened).everywhere() as kernel:
-            operation.act(there, Manager(there.layout, kernel=kernel))
+        with Moments(after=happened):
+            operation.act(there, Manager(there.layout))
 
     status = in_a_child(act)
     assert status in (0, -signal.SIGKILL)
     return status != 0
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_killed_at_any_moment_an_operation_happened_or_did_not(operation, veth):
+def kill(operation, veth, number, states):
+    """One world in which an operation is killed, and what must hold then; whether it was."""
     with world(veth) as there:
+        operation.prepare(there)
+        running = there.running()
+        cut_short = killed(there, operation, number)
+        between = there.running()
+
+        Manager(there.layout).detach([])  # the next change, whatever it is
+
+        context = f"{operation.name}: killed after call {number}"
+        assert there.state() in (states if cut_short else states[-1:]), context
+        if not (operation.disturbed and there.state() != states[-1]):
+            assert there.wrong() == {}, context
+        assert there.left_alone(running, between) == [], context
+        assert there.left() == {}, context
+    return cut_short
+
+
+def kill_everywhere(operation, veths):
+    with world(veths[0]) as there:
         states = operation.states(there)
         assert len(states) > 1
         assert there.wrong() == {}
         assert there.left() == {}
-    number, cut_short = 0, True
-    while cut_short:
-        number += 1
-        with world(veth) as there:
-            operation.prepare(there)
-            running = there.running()
-            cut_short = killed(there, operation, number)
-            between = there.running()
 
-            Manager(there.layout).detach([])  # the next change, whatever it is
+    def every_nth(first, veth):
+        for number in itertools.count(first + 1, len(veths)):
+            if not kill(operation, veth, number, states):
+                break
+        assert number > 3  # there is more to each than that
 
-            context = f"killed after event {number}"
-            assert there.state() in (states if cut_short else states[-1:]), context
-            if not (operation.disturbed and there.state() == states[0]):
-                assert there.wrong() == {}, context
-            for kind, program in there.running().items():
-                assert running[kind] is None or program is None or between[kind] is not None, context
-            assert there.left() == {}, context
-    assert number > 4
+    side_by_side(veths, every_nth)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_killed_at_any_moment_an_operation_happened_or_did_not(operation, veths):
+    kill_everywhere(operation, veths)
+
+
+@pytest.mark.parametrize("operation", OF_KINDS)
+def test_killed_at_any_moment_a_link_of_any_kind_is_there_or_not(operation, veths):
+    kill_everywhere(operation, veths)

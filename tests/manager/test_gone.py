@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 
 import pytest
 
 from bpfman import tcx, tracepoint
-from bpfman.bpf.info import link_by_id, program_by_id
-from bpfman.errors import ForeignProgram, InvalidRequest, PartialFailure
+from bpfman.bpf.info import link_by_id
+from bpfman.errors import ForeignProgram, InvalidRequest
 from bpfman.model.hook import CHAIN_TYPES
 from bpfman.syscalls import mounts
 from tests.manager.hooks import (
@@ -24,6 +23,7 @@ from tests.manager.hooks import (
     qdiscs,
     run_tc,
     tcx_programs,
+    until_gone,
 )
 
 pytestmark = [pytest.mark.kernel, pytest.mark.network]
@@ -147,12 +147,21 @@ class TestAHookThatSomebodyElseTook:
 
         with pytest.raises(ForeignProgram):
             hooked.attach(manager, program, 3)
-        with pytest.raises(PartialFailure) as refused:
-            manager.detach(links[:1])
 
-        assert isinstance(refused.value.failures[0][1], ForeignProgram)
         assert hooked.running() == foreign
         assert [link.id for link, _ in manager.links()] == links
+
+    def test_does_not_keep_one_of_several_from_leaving(self, manager, taken):
+        """Nothing of ours runs there: only its record has to go."""
+        hooked, _, links, foreign = taken
+
+        manager.detach(links[:1])
+
+        assert hooked.running() == foreign
+        assert hooked.members(manager) == links[1:]
+        assert manager.link(links[1]).record.details.position == 0
+        [finding] = manager.examine()
+        assert "which bpfman did not attach, is there" in finding.what
 
     def test_does_not_keep_the_last_from_leaving(self, manager, taken):
         hooked, program, _, foreign = taken
@@ -273,13 +282,6 @@ class TestAProgram:
 
         assert hooked.running() is None
         assert files_below(manager.layout) == set()
-
-
-def until_gone(programs: list[int]) -> None:
-    """The kernel frees what nobody holds a moment later."""
-    deadline = time.monotonic() + 5
-    while any(program_by_id(program) for program in programs):
-        assert time.monotonic() < deadline
 
 
 class TestBpffs:

@@ -13,7 +13,8 @@ from bpfman import Manager
 from bpfman.errors import Interrupted
 from bpfman.store.database import Store
 from bpfman.store.lock import WriterLock
-from tests.manager.operations import OPERATIONS, Events, in_a_child, world
+from tests.manager.operations import OPERATIONS
+from tests.manager.worlds import Events, in_a_child, world
 
 pytestmark = [pytest.mark.kernel, pytest.mark.network]
 

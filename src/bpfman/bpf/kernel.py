@@ -165,11 +165,6 @@ class Kernel:
 
         return network.find_namespace(interface)
 
-    def interface_exists(self, ifindex: int, netns: str) -> bool:
-        from bpfman.bpf import network
-
-        return network.exists(ifindex, netns)
-
     def xdp_mode(self, ifindex: int, netns: str) -> str:
         """The mode that XDP runs in on an interface: native, generic, offload; empty when nothing runs."""
         from bpfman.bpf import network

@@ -29,10 +29,6 @@ def _look(ifindex: int, netns: str) -> interfaces.KernelInterface | None:
         return interfaces.interface(ifindex)
 
 
-def exists(ifindex: int, netns: str) -> bool:
-    return _look(ifindex, netns) is not None
-
-
 def xdp_mode(ifindex: int, netns: str) -> str:
     found = _look(ifindex, netns)
     return found.xdp.mode if found and found.xdp else ""

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from bpfman.errors import AlreadyAttached, Conflict, InvalidRequest, TypeMismatch
 from bpfman.manager import detaching
 from bpfman.manager.chains import Change, without_lost
+from bpfman.manager.identity import link_of
 from bpfman.manager.place import new_record, place_of
 from bpfman.manager.plan import Step
 from bpfman.manager.work import now
@@ -256,5 +257,5 @@ def _anchor(neighbours: list[LinkRecord], priority: int) -> Anchor | None:
 
 def _is_alive(work: Work, link: LinkRecord) -> bool:
     """Whether the kernel still has the link, on an interface: one whose interface went away stays, without."""
-    found = work.kernel.link(link.kernel_link_id or 0)
-    return found is not None and found.program_id == link.program_id and found.ifindex != 0
+    found = link_of(work.kernel, link, work.store.program(link.program_id))
+    return found is not None and not found.detached

@@ -7,6 +7,7 @@ the records.
 
 from __future__ import annotations
 
+from bpfman.errors import ForeignProgram
 from bpfman.manager.chains import Change, without_lost
 from bpfman.manager.place import place_of
 from bpfman.manager.plan import Step
@@ -78,7 +79,16 @@ def leave_chain(work: Work, hook: Hook, leaving: Collection[LinkRecord]) -> None
             tx.remove_link(link_id)
 
     with Change(work, place, remaining, begin=begin, cancel=cancel, finish=finish) as change:
-        work.run(change.steps())
+        try:
+            work.run(change.steps())
+        except ForeignProgram:
+            if place.running is not None:
+                raise
+            # Somebody else has the hook: nothing of ours runs there, so nothing has to be composed to leave.
+            gone = [*ids, *lost]
+            work.run(
+                (_forget_members(work, place, gone, [m.link_id for m in remaining], "which others have"),)
+            )
 
 
 def drop_chain(work: Work, chain: ChainRecord) -> None:
@@ -94,6 +104,18 @@ def _gone_steps(
     ever bring the other members back: they go too."""
     staying = [] if place.namespace_gone else [link_id for link_id in there if link_id not in leaving]
     gone = [link_id for link_id in there if link_id not in staying]
+    what = _forget_members(work, place, gone, staying, "which is gone")
+    if staying:
+        return (what,)
+    return (
+        Step(f"detach from {place}, which is gone", place.take_away),
+        Step(f"remove the pins of {place}", place.clear),
+        what,
+    )
+
+
+def _forget_members(work: Work, place: Place, gone: list[int], staying: list[int], why: str) -> Step:
+    """Only the rows: `staying` are the other members, in their order; the chain's own row goes with the last."""
 
     def forget() -> None:
         with work.store.writing(work.lock) as tx:
@@ -104,14 +126,7 @@ def _gone_steps(
             else:
                 tx.remove_chain(place.record.hook)
 
-    what = Step(f"forget {len(gone)} link(s) of {place}, which is gone", forget)
-    if staying:
-        return (what,)
-    return (
-        Step(f"detach from {place}, which is gone", place.take_away),
-        Step(f"remove the pins of {place}", place.clear),
-        what,
-    )
+    return Step(f"forget {len(gone)} link(s) of {place}, {why}", forget)
 
 
 def _own_link_steps(work: Work, link: LinkRecord) -> tuple[Step, ...]:

@@ -39,7 +39,9 @@ class Place:
         self.link_pin = layout.chain_link(record.hook)
         interface = record.interface
         self._netns = work.kernel.find_namespace(interface)
-        self._there = self._netns is not None and work.kernel.interface_exists(interface.ifindex, self._netns)
+        self.name_now = (
+            work.kernel.interface_name(interface.ifindex, self._netns) if self._netns is not None else ""
+        )
 
     def __str__(self) -> str:
         hook = self.record.hook
@@ -47,7 +49,16 @@ class Place:
 
     @property
     def gone(self) -> bool:
-        return not self._there
+        return not self._there or self.replaced
+
+    @property
+    def _there(self) -> bool:
+        return bool(self.name_now)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another interface got the number of the one that is recorded.  What is renamed runs on."""
+        return self._there and self.running is None and self.name_now != self.record.interface.name
 
     @property
     def moved(self) -> bool:
@@ -151,7 +162,7 @@ class TcPlace(Place):
 
     def __init__(self, work: Work, record: ChainRecord) -> None:
         super().__init__(work, record)
-        if self.gone:
+        if not self._there:
             return
         if record.filter_handle is not None:
             self.running = self._program_of(record.filter_handle)

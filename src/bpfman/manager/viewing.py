@@ -7,8 +7,9 @@ is not the one we loaded.
 
 from __future__ import annotations
 
+from bpfman.manager.identity import chain_runs, is_alive, link_of
 from bpfman.manager.lookup import find
-from bpfman.model.link import ChainDetails, Link, LinkStatus
+from bpfman.model.link import Link, LinkStatus
 from bpfman.model.map import ManagedMap, MapStatus
 from bpfman.model.program import Program, ProgramEntry, ProgramStatus
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from bpfman.bpf.kernel import Kernel
     from bpfman.model.code import ProgramMap
-    from bpfman.model.kernel import KernelProgram
+    from bpfman.model.kernel import KernelMap, KernelProgram
     from bpfman.model.link import LinkRecord
     from bpfman.model.program import ProgramRecord
     from bpfman.store.database import Store
@@ -42,7 +43,7 @@ class View:
             record,
             ProgramStatus(
                 kernel=kernel,
-                links=tuple(self.link_status(link) for link in links),
+                links=tuple(self._link(link, record) for link in links),
                 maps=self._maps(record, kernel, maps),
                 map_used_by=users,
                 prog_pin_present=self._kernel.pin_exists(record.pin_path),
@@ -76,19 +77,18 @@ class View:
         return [entries[program_id] for program_id in sorted(entries)]
 
     def link(self, link_id: int) -> Link:
-        return self.link_status(self._store.link(link_id))
+        with self._store.snapshot():
+            record = self._store.link(link_id)
+            program = self._store.program(record.program_id)
+        return self._link(record, program)
 
-    def link_status(self, record: LinkRecord) -> Link:
+    def _link(self, record: LinkRecord, program: ProgramRecord) -> Link:
         """What carries a TC member is its chain's program, as TC knows no links."""
         pinned = record.pin_path is not None and self._kernel.pin_exists(record.pin_path)
         if record.kernel_link_id is None:
-            details = record.details
-            seen = (
-                isinstance(details, ChainDetails)
-                and self._kernel.program(details.chain_program_id) is not None
-            )
+            seen = chain_runs(self._kernel, self._layout, record, program)
             return Link(record, LinkStatus(None, seen, pinned))
-        found = self._kernel.link(record.kernel_link_id)
+        found = link_of(self._kernel, record, program)
         return Link(record, LinkStatus(found, found is not None, pinned))
 
     def links(self) -> list[tuple[LinkRecord, ProgramRecord]]:
@@ -99,17 +99,29 @@ class View:
 
     def maps(self) -> list[ManagedMap]:
         """The pinned maps of all map sets, each once for each set it is pinned in."""
-        found: dict[str, tuple[ProgramMap, list[int]]] = {}
+        found: dict[str, tuple[ProgramMap, list[ProgramRecord]]] = {}
         with self._store.snapshot():
             for record in self._store.programs():
                 for each in self._store.program_maps(record.program_id):
                     if not each.internal:
                         path = self._layout.map_pin(record.map_set_id, each.name)
-                        found.setdefault(path, (each, []))[1].append(record.program_id)
+                        found.setdefault(path, (each, []))[1].append(record)
         return [
-            ManagedMap(each.name, path, tuple(users), self._kernel.map(each.map_id))
+            ManagedMap(
+                each.name, path, tuple(user.program_id for user in users), self._map(path, each, users)
+            )
             for path, (each, users) in sorted(found.items(), key=lambda item: (item[1][1][0], item[0]))
         ]
+
+    def _map(self, path: str, each: ProgramMap, users: Iterable[ProgramRecord]) -> KernelMap | None:
+        """Where nobody is left of those that it was loaded with, its id says nothing, and its pin all."""
+        if any(is_alive(self._kernel, user) for user in users):
+            return self._kernel.map(each.map_id)
+        pinned = self._kernel.open_pinned_map(path)
+        if pinned is None:
+            return None
+        with pinned:
+            return pinned.info if pinned.info.id == each.map_id else None
 
     def _of(self, record: ProgramRecord) -> KernelProgram | None:
         found = self._kernel.program(record.program_id)

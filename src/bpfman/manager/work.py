@@ -6,6 +6,7 @@ Made by the Manager for each change, passed to whatever plans one.
 
 from __future__ import annotations
 
+from bpfman.manager.identity import is_alive
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -30,8 +31,7 @@ class Work(NamedTuple):
     run: Callable[[Sequence[Step]], None]
 
     def is_alive(self, record: ProgramRecord) -> bool:
-        """Whether the kernel still has the very program that the record means, not another with its id."""
-        return record.means(self.kernel.program(record.program_id))
+        return is_alive(self.kernel, record)
 
 
 def now() -> int:

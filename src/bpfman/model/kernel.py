@@ -104,3 +104,10 @@ class KernelLink(NamedTuple):
     kprobe_multi_missed: int = 0
     kprobe_address: int = 0
     kprobe_missed: int = 0
+
+    @property
+    def detached(self) -> bool:
+        """Whether it hangs nowhere any more: somebody detached it by force, or what it was attached to is gone.  Of
+        links of other types only their end tells."""
+        place = {3: self.cgroup_id, 5: self.netns_ino, 6: self.ifindex, 11: self.ifindex, 13: self.ifindex}
+        return place.get(self.type) == 0

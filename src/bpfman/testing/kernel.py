@@ -260,9 +260,6 @@ class FakeKernel(Faults, Kernel):
     def find_namespace(self, interface: Interface) -> str | None:
         return self._wires.path_of(interface.nsid)
 
-    def interface_exists(self, ifindex: int, netns: str) -> bool:
-        return bool(self._wires.name_of(ifindex, netns))
-
     def interface_name(self, ifindex: int, netns: str) -> str:
         return self._wires.name_of(ifindex, netns)
 

@@ -25,14 +25,8 @@ def examine(work: Work) -> Iterator[Finding]:
         place = place_of(work, chain)
         subject = f"chain of {place}"
         if place.gone:
-            what = (
-                "its network namespace is gone"
-                if place.namespace_gone
-                else "its interface is gone, or moved away"
-            )
-            yield Finding(
-                subject, what, "drop the records of it and its links", partial(_drop, work, chain.hook)
-            )
+            drop = partial(_drop, work, chain.hook)
+            yield Finding(subject, _why_gone(place), "drop the records of it and its links", drop)
         elif place.running is None:
             what = f"the hook does not run it: {place.in_its_place()}"
             yield Finding(subject, what, "attach it again", partial(_rebuild, work, chain.hook))
@@ -46,12 +40,20 @@ def examine(work: Work) -> Iterator[Finding]:
             yield from _details(work, place, chain, subject)
 
 
+def _why_gone(place: Place) -> str:
+    if place.namespace_gone:
+        return "its network namespace is gone"
+    if place.replaced:
+        return f"its interface is gone: number {place.record.interface.ifindex} is {place.name_now} now"
+    return "its interface is gone, or moved away"
+
+
 def _details(work: Work, place: Place, chain: ChainRecord, subject: str) -> Iterator[Finding]:
     pinned = work.kernel.pinned_program(place.program_pin)
     if pinned is None or pinned.id != chain.program_id:
         what = f"the pin {place.program_pin} of its program is missing or holds another"
         yield Finding(subject, what, "pin it", partial(_pin, work, place, chain.program_id))
-    name = work.kernel.interface_name(chain.interface.ifindex, place.netns)
+    name = place.name_now
     if name != chain.interface.name:
         what = f"its interface is called {name} now"
         yield Finding(subject, what, "record the new name", partial(_rename, work, chain, name))

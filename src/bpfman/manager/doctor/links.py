@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from bpfman.manager import detaching
 from bpfman.manager.doctor.finding import Finding
+from bpfman.manager.identity import link_of
 from bpfman.model.link import ChainDetails
+from bpfman.model.targets import PerfEventAttach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,13 +25,31 @@ def examine(work: Work) -> Iterator[Finding]:
         if isinstance(link.details, ChainDetails):
             continue
         subject = f"link {link.id} ({link.kind} of program {link.program_id})"
-        found = work.kernel.link(link.kernel_link_id or 0)
-        if found is None or found.program_id != link.program_id:
+        found = link_of(work.kernel, link, work.store.program(link.program_id))
+        if found is None:
             what = f"is recorded as attached, but kernel link {link.kernel_link_id} is gone: somebody detached it"
             yield Finding(subject, what, "drop its record", partial(_drop, work, link))
+        elif found.detached:
+            what = (
+                f"is recorded as attached, but kernel link {link.kernel_link_id} hangs nowhere: somebody detached it "
+                "by force, or what it was attached to is gone"
+            )
+            yield Finding(subject, what, "drop its record, and its pin", partial(_drop, work, link))
         elif not work.kernel.pin_exists(link.pin_path or ""):
             what = f"its pin {link.pin_path} is missing: it ends with whoever else holds it"
             yield Finding(subject, what, "pin it", partial(_pin, work, link))
+        elif told := _parts_missing(work, link):
+            yield Finding(subject, told, "none: detach it and attach it again to have all")
+
+
+def _parts_missing(work: Work, link: LinkRecord) -> str:
+    """A sampler of all processes has a link for each CPU, side by side in a directory."""
+    if not isinstance(link.details, PerfEventAttach) or link.details.pid:
+        return ""
+    there, cpus = len(work.kernel.pins_in(link.pin_path or "")), os.cpu_count() or 1
+    if not 0 < there < cpus:
+        return ""
+    return f"samples {there} of {cpus} CPUs: somebody removed a pin in {link.pin_path}, or a CPU came later"
 
 
 def _drop(work: Work, link: LinkRecord) -> None:

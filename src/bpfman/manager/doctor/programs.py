@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bpfman.manager.work import Work
+    from bpfman.model.code import ProgramMap
     from bpfman.model.program import ProgramRecord
 
 
@@ -40,15 +41,20 @@ def _pins(work: Work, record: ProgramRecord, subject: str) -> Iterator[Finding]:
             subject, f"its pin {record.pin_path} {held}", "pin it", partial(_pin_program, work, record)
         )
     for each in work.store.program_maps(record.program_id):
-        path = work.layout.map_pin(record.map_set_id, each.name)
-        if not each.internal and (held := _other_map(work, path, each.map_id)):
-            yield Finding(
-                subject, f"the pin {path} of its map {each.name} {held}", "pin the map",
-                partial(_pin_map, work, each.map_id, path),
-            )  # fmt: skip
+        for path in _map_pins(work, record, each):
+            if held := _other_map(work, path, each.map_id):
+                yield Finding(
+                    subject, f"the pin {path} of its map {each.name} {held}", "pin the map",
+                    partial(_pin_map, work, each.map_id, path),
+                )  # fmt: skip
     if not work.kernel.pin_exists(record.object_path):
         remedy = "none: it runs without; unload it and load it again to have one"
         yield Finding(subject, f"the copy of its object {record.object_path} is missing", remedy)
+
+
+def _map_pins(work: Work, record: ProgramRecord, each: ProgramMap) -> list[str]:
+    pins = [] if each.internal else [work.layout.map_pin(record.map_set_id, each.name)]
+    return [*pins, work.layout.shared_map(each.name)] if each.shared else pins
 
 
 def _other_map(work: Work, path: str, map_id: int) -> str:
