@@ -5,7 +5,7 @@
 # The commands below a group.
 _bpfman_commands() {
     case "$1" in
-    "") echo "program link chain map image doctor version" ;;
+    "") echo "program link chain map image audit doctor version" ;;
     "program") echo "load unload get list" ;;
     "program load") echo "file image" ;;
     "link") echo "attach detach get list" ;;
@@ -13,7 +13,8 @@ _bpfman_commands() {
     "chain") echo "list get account" ;;
     "chain account") echo "on off show" ;;
     "map") echo "list dump get set delete watch" ;;
-    "image") echo "pull list remove prune inspect copy build generate-build-args" ;;
+    "image") echo "pull list remove prune verify inspect copy build generate-build-args" ;;
+    "audit") echo "log" ;;
     esac
 }
 
@@ -64,10 +65,12 @@ _bpfman_flags() {
     "image list") echo "--quiet --output" ;;
     "image remove") echo "--ignore-missing" ;;
     "image prune") echo "--older-than --max-size --all --output" ;;
+    "image verify") echo "--allow-unsigned --key --certificate-identity --certificate-identity-regexp --certificate-oidc-issuer --certificate-oidc-issuer-regexp --trusted-root --registry-auth --output" ;;
     "image inspect") echo "--registry-auth --output" ;;
     "image copy") echo "--no-referrers --source-auth --target-auth --output" ;;
     "image build") echo "--cilium-ebpf-project --source --revision --license --annotation --sbom --registry-auth" ;;
     "image generate-build-args") echo "--cilium-ebpf-project --output" ;;
+    "audit log") echo "--since --until --verdict --image --follow --output" ;;
     esac
     echo "--config --log --runtime-dir --image-cache-dir --lock-timeout --help"
 }
@@ -287,6 +290,15 @@ _bpfman_flag_value() {
     "image prune --max-size") echo "any" ;;
     "image prune --output") echo "words:text json" ;;
     "image prune -o") echo "words:text json" ;;
+    "image verify --key") echo "file" ;;
+    "image verify --certificate-identity") echo "any" ;;
+    "image verify --certificate-identity-regexp") echo "any" ;;
+    "image verify --certificate-oidc-issuer") echo "any" ;;
+    "image verify --certificate-oidc-issuer-regexp") echo "any" ;;
+    "image verify --trusted-root") echo "file" ;;
+    "image verify --registry-auth") echo "any" ;;
+    "image verify --output") echo "words:text json" ;;
+    "image verify -o") echo "words:text json" ;;
     "image inspect --registry-auth") echo "any" ;;
     "image inspect --output") echo "words:json" ;;
     "image inspect -o") echo "words:json" ;;
@@ -305,6 +317,12 @@ _bpfman_flag_value() {
     "image generate-build-args -c") echo "directory" ;;
     "image generate-build-args --output") echo "words:text json" ;;
     "image generate-build-args -o") echo "words:text json" ;;
+    "audit log --since") echo "any" ;;
+    "audit log --until") echo "any" ;;
+    "audit log --verdict") echo "words:accepted accepted-unsigned accepted-unverified refused signed" ;;
+    "audit log --image") echo "any" ;;
+    "audit log --output") echo "words:text json" ;;
+    "audit log -o") echo "words:text json" ;;
     esac
     case "$2" in
     "--config") echo "file" ;;
@@ -388,6 +406,7 @@ _bpfman_argument() {
     "map watch 2") echo "any" ;;
     "image pull more") echo "images" ;;
     "image remove more") echo "images" ;;
+    "image verify 1") echo "images" ;;
     "image inspect 1") echo "images" ;;
     "image copy 1") echo "any" ;;
     "image copy 2") echo "any" ;;

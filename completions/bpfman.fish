@@ -8,7 +8,7 @@ function __bpfman_words
         if test $skip = yes
             set skip no
         else if string match -q -- '-*' $word
-            contains -- $word --annotation --application --cilium-ebpf-project --config --container-pid --cookie --fn-name --frequency --global --image-cache-dir --interval --kind --license --lock-timeout --log --map-owner-id --max-size --metadata --metadata-selector --mode --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --runtime-dir --selector --source --source-auth --target-auth --type -a -c -f -g -i -l -m -n -o -p; and set skip yes
+            contains -- $word --annotation --application --certificate-identity --certificate-identity-regexp --certificate-oidc-issuer --certificate-oidc-issuer-regexp --cilium-ebpf-project --config --container-pid --cookie --fn-name --frequency --global --image --image-cache-dir --interval --key --kind --license --lock-timeout --log --map-owner-id --max-size --metadata --metadata-selector --mode --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --runtime-dir --selector --since --source --source-auth --target-auth --trusted-root --type --until --verdict -a -c -f -g -i -l -m -n -o -p; and set skip yes
         else
             echo $word
         end
@@ -38,6 +38,7 @@ complete -c bpfman -n '__bpfman_at -l 0' -a link -d 'Attach programs, show and d
 complete -c bpfman -n '__bpfman_at -l 0' -a chain -d 'Show who shares an XDP or TC hook, and count verdicts.'
 complete -c bpfman -n '__bpfman_at -l 0' -a map -d 'Read and change the maps of programs.'
 complete -c bpfman -n '__bpfman_at -l 0' -a image -d 'Build, look at and fetch images of bytecode.'
+complete -c bpfman -n '__bpfman_at -l 0' -a audit -d 'Show what was decided about images.'
 complete -c bpfman -n '__bpfman_at -l 0' -a doctor -d 'Tell where records, pins and the kernel disagree.'
 complete -c bpfman -n '__bpfman_at -l 0' -a version -d 'Show which bpfman this is.'
 complete -c bpfman -n '__bpfman_at -l 0 program' -a load -d 'Load programs into the kernel.'
@@ -86,10 +87,12 @@ complete -c bpfman -n '__bpfman_at -l 0 image' -a pull -d 'Fetch images into the
 complete -c bpfman -n '__bpfman_at -l 0 image' -a list -d 'List cached images.'
 complete -c bpfman -n '__bpfman_at -l 0 image' -a remove -d 'Remove images from the cache.'
 complete -c bpfman -n '__bpfman_at -l 0 image' -a prune -d 'Make room in the cache.'
+complete -c bpfman -n '__bpfman_at -l 0 image' -a verify -d 'Tell whether an image may be used, and why.'
 complete -c bpfman -n '__bpfman_at -l 0 image' -a inspect -d 'Show what an image is and what it can do.'
 complete -c bpfman -n '__bpfman_at -l 0 image' -a copy -d 'Copy an image from one place to another.'
 complete -c bpfman -n '__bpfman_at -l 0 image' -a build -d 'Build an image from object files.'
 complete -c bpfman -n '__bpfman_at -l 0 image' -a generate-build-args -d 'Print build arguments for a Containerfile.'
+complete -c bpfman -n '__bpfman_at -l 0 audit' -a log -d 'Print the audit trail.'
 complete -c bpfman -n '__bpfman_at doctor' -l repair -d 'Put right what is found'
 complete -c bpfman -n '__bpfman_at doctor' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at program unload' -l ignore-missing -d 'Succeed for ids that do not exist'
@@ -313,6 +316,16 @@ complete -c bpfman -n '__bpfman_at image prune' -l older-than -x -d 'Remove imag
 complete -c bpfman -n '__bpfman_at image prune' -l max-size -x -d 'Then remove the longest unused until the rest fits'
 complete -c bpfman -n '__bpfman_at image prune' -l all -s a -d 'Remove all images'
 complete -c bpfman -n '__bpfman_at image prune' -l output -s o -x -a 'text json' -d 'How to print the result'
+complete -c bpfman -n '__bpfman_at image verify' -l allow-unsigned -d 'Accept an image without a signature, whatever the configuration says'
+complete -c bpfman -n '__bpfman_at image verify' -l key -rF -d 'A public key in PEM'
+complete -c bpfman -n '__bpfman_at image verify' -l certificate-identity -x -d 'Who must have signed, as the certificate says'
+complete -c bpfman -n '__bpfman_at image verify' -l certificate-identity-regexp -x -d 'The same as a regular expression, which the whole name must match'
+complete -c bpfman -n '__bpfman_at image verify' -l certificate-oidc-issuer -x -d 'Who must have vouched for that name'
+complete -c bpfman -n '__bpfman_at image verify' -l certificate-oidc-issuer-regexp -x -d 'The same as a regular expression, which the whole URL must match'
+complete -c bpfman -n '__bpfman_at image verify' -l trusted-root -rF -d 'The sigstore instance to believe, as a trusted_root.json'
+complete -c bpfman -n '__bpfman_at image verify' -l registry-auth -x -d 'Credentials for the registry, as base64 of USER:PASSWORD'
+complete -c bpfman -n '__bpfman_at image verify' -l output -s o -x -a 'text json' -d 'How to print the result'
+complete -c bpfman -n '__bpfman_at -m 0 -l 0 image verify' -a '(bpfman image list -q 2>/dev/null)'
 complete -c bpfman -n '__bpfman_at image inspect' -l registry-auth -x -d 'Credentials for the registry, as base64 of USER:PASSWORD'
 complete -c bpfman -n '__bpfman_at image inspect' -l output -s o -x -a 'json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at -m 0 -l 0 image inspect' -a '(bpfman image list -q 2>/dev/null)'
@@ -331,6 +344,12 @@ complete -c bpfman -n '__bpfman_at -m 1 image build' -F
 complete -c bpfman -n '__bpfman_at image generate-build-args' -l cilium-ebpf-project -s c -x -a '(__fish_complete_directories)' -d 'A directory with objects named as bpf2go names them, such as meter_x86_bpfel.o, in place of BYTECODE'
 complete -c bpfman -n '__bpfman_at image generate-build-args' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at -m 0 image generate-build-args' -F
+complete -c bpfman -n '__bpfman_at audit log' -l since -x -d 'Only what was decided at that time or later'
+complete -c bpfman -n '__bpfman_at audit log' -l until -x -d 'Only what was decided before that time'
+complete -c bpfman -n '__bpfman_at audit log' -l verdict -x -a 'accepted accepted-unsigned accepted-unverified refused signed' -d 'Only these decisions'
+complete -c bpfman -n '__bpfman_at audit log' -l image -x -d 'Only images with this in their name or digest'
+complete -c bpfman -n '__bpfman_at audit log' -l follow -s f -d 'Go on with what is decided from now on, until interrupted'
+complete -c bpfman -n '__bpfman_at audit log' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -l config -rF -d 'The configuration file'
 complete -c bpfman -l log -x -d 'What to log on stderr'
 complete -c bpfman -l runtime-dir -x -a '(__fish_complete_directories)' -d 'Where bpfman keeps its database and pins'

@@ -19,6 +19,7 @@
     ├── ChainLimit               a chain that this kernel cannot hold
     ├── Unsupported              this kernel, libbpf or machine lacks something
     ├── StoreError               the database or the runtime directory is unusable
+    ├── ConfigurationError       a configuration or policy file says what it cannot mean
     ├── ImageError               an image cannot be had, read or written; says at which step
     │   ├── ImageNotFound        neither the registry nor the archive has it
     │   ├── AccessDenied         the registry asks for other credentials
@@ -31,7 +32,8 @@
     │   ├── NotCached            not in the cache, and nothing else may be asked
     │   ├── Untrusted            not by the rules of this machine
     │   │   ├── Unsigned             no signature, where one is demanded
-    │   │   └── SignatureRefused     signatures, and none of them good; says why of each
+    │   │   ├── SignatureRefused     signatures, and none of them good; says why of each
+    │   │   └── CapabilityRefused    a program can do what the rules forbid
     │   ├── TrustMaterialError   a key, certificate or trusted root of one's own cannot be used
     │   └── CacheError           the image cache cannot be read or written
     ├── Interrupted              SIGINT or SIGTERM came before the change was complete
@@ -185,6 +187,10 @@ class StoreError(BpfmanError):
     """The database or the runtime directory cannot be read or written."""
 
 
+class ConfigurationError(BpfmanError):
+    """A configuration or policy file cannot be read, or says what it cannot mean; the message names it and the key."""
+
+
 class ImageError(BpfmanError):
     """An image cannot be had, read or written.  The message names the image or the file, and the step."""
 
@@ -239,6 +245,10 @@ class SignatureRefused(Untrusted):
     def __init__(self, message: str, refusals: Sequence[tuple[str, str, str]], hint: str = "") -> None:
         super().__init__(message, hint)
         self.refusals = tuple(refusals)
+
+
+class CapabilityRefused(Untrusted):
+    """A program can do what this machine's rules forbid to programs of that image."""
 
 
 class TrustMaterialError(ImageError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+HELPERS = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 
 
 class Authority(NamedTuple):
@@ -38,7 +38,7 @@ def make_authority(folder: Path) -> Authority:
     _openssl("req", "-x509", *_NEW_KEY, "-keyout", ca_key, "-out", ca, "-days", "2", "-subj", "/CN=tests")
     _openssl("req", *_NEW_KEY, "-keyout", key, "-out", request, "-subj", "/CN=localhost")
     extensions = folder / "extensions"
-    extensions.write_text(_NAMES)
+    extensions.write_text(HELPERS)
     _openssl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-out", server, "-days", "1",
              "-set_serial", "7", "-extfile", extensions)  # fmt: skip
     return Authority(ca, server, key)

@@ -45,7 +45,10 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def home(tmp_path: Path) -> Path:
     """A user's home directory with nothing in it."""
     path = tmp_path / "home"
-    path.mkdir()
+    (path / ".config" / "containers").mkdir(parents=True)
+    # Or the machine's own would count.
+    policy = path / ".config" / "containers" / "policy.json"
+    policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
     return path
 
 

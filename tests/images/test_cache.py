@@ -33,6 +33,7 @@ from bpfman.images.manifest import (
     parse_manifest,
 )
 from bpfman.images.platform import host_architecture
+from bpfman.images.verdict import Verdict
 from tests.images.samples import config, index, layer, manifest
 
 PLATFORM = f"linux/{host_architecture()}"
@@ -85,7 +86,7 @@ def test_what_is_kept_is_found(cache):
 
 
 def test_the_directory_has_the_documented_names(cache):
-    keep(cache, "a.example/x:1", b"object", policy="p")
+    keep(cache, "a.example/x:1", b"object")
     directory = f"{cache.directory}/sha256_{hex_of(digest_of(b'a.example/x:1'))[:32]}"
     with open(f"{directory}/bytecode.o", "rb") as file:
         assert file.read() == b"object"
@@ -122,8 +123,8 @@ def test_a_name_moves_to_what_it_leads_to_now(cache):
 
 def test_an_entry_can_be_written_anew(cache):
     entry = keep(cache, "x", b"object")
-    cache.update(entry._replace(policy="another", verified_digest=entry.root))
-    assert cache.find("x", PLATFORM).policy == "another"
+    cache.update(entry._replace(verdict=Verdict("accepted", policy="another", verified_digest=entry.root)))
+    assert cache.find("x", PLATFORM).verdict.policy == "another"
     assert data_of(cache, "x") == b"object"
 
 

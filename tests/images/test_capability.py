@@ -484,7 +484,7 @@ def test_every_effect_of_a_helper_is_one_that_is_published_and_every_name_exists
 
     assert set(helpers._EFFECTS) <= set(EFFECTS)
     for names in helpers._EFFECTS.values():
-        assert set(names.split()) <= set(helpers._NAMES)
+        assert set(names.split()) <= set(helpers.HELPERS)
     assert effects_of_helpers(frozenset({"map_lookup_elem"})) == set()
 
 

@@ -41,7 +41,8 @@ def run(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr("os.geteuid", lambda: 0)  # what these commands write belongs to the test
 
     def command(line: str, *words: object):
-        argv = [*line.split(), *map(str, words), "--image-cache-dir", str(tmp_path / "cache")]
+        directories = ["--image-cache-dir", str(tmp_path / "cache"), "--runtime-dir", str(tmp_path / "run")]
+        argv = [*line.split(), *map(str, words), *directories]
         status = main(argv)
         out, err = capfd.readouterr()
         return status, out, err
@@ -50,8 +51,10 @@ def run(tmp_path, capfd, monkeypatch):
 
 
 def good(result):
+    """What a command printed that had nothing to say on stderr but that nobody signed the image."""
     status, out, err = result
-    assert (status, err) == (0, "")
+    said = [line for line in err.splitlines() if "has no signature: nobody vouches for it" not in line]
+    assert (status, said) == (0, [])
     return out
 
 

@@ -23,12 +23,15 @@ from bpfman.errors import (
     ObjectError,
     PlatformMissing,
     RegistryFailed,
+    Untrusted,
 )
 from bpfman.images import limits
 from bpfman.images.manifest import OCI_INDEX, OCI_MANIFEST
-from bpfman.images.pulling import ALWAYS, IF_NOT_PRESENT, NEVER, POLICIES, Verdict, parse_policy
+from bpfman.images.policy.decision import Decision, Part
+from bpfman.images.pulling import ALWAYS, IF_NOT_PRESENT, NEVER, POLICIES, parse_policy
 from bpfman.images.transport.location import Access
 from bpfman.manager.images import Images
+from bpfman.model.audit import ACCEPTED, REFUSED
 from tests.images.conftest import HASTE, OBJECTS
 from tests.images.samples import config, index, layer, manifest, put_image, tar
 
@@ -265,16 +268,25 @@ class Rules:
     """A policy that accepts one digest; it notes what it was asked."""
 
     def __init__(self, policy: str, digest: str) -> None:
-        self.policy = policy
+        self._policy = policy
         self._digest = digest
-        self.asked: list[tuple[str, str]] = []
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
 
-    def verify(self, reference, document, source) -> Verdict:
-        self.asked.append((reference, document.digest))
-        if document.digest != self._digest:
-            raise ImageError(f"{reference} is not trusted")
-        assert source.referrers(document.digest) == ()
-        return Verdict(document.digest)
+    def policy(self, location) -> str:
+        return self._policy
+
+    def decide(self, location, digests, evidence) -> Decision:
+        self.asked.append((str(location), digests))
+        if digests[0] != self._digest:
+            error = Untrusted(f"{location} is not trusted")
+            return Decision(
+                str(location), digests[0], (Part("x", REFUSED, str(error), error=error),), self._policy
+            )
+        assert evidence.referrers(digests[0]) == ()
+        return Decision(str(location), digests[0], (Part("x", ACCEPTED, "it is the one"),), self._policy)
+
+    def admit(self, location, manifest, programs) -> None:
+        pass
 
 
 def trusting(images, rules: Rules, warn=None) -> Images:
@@ -295,10 +307,10 @@ def test_what_the_name_leads_to_is_what_is_verified(images, small, environment):
     published = images.build(name, words)
     rules = Rules("one", published.rpartition("@")[2])
     pulled = trusting(images, rules).pull(name)
-    assert rules.asked == [(name, published.rpartition("@")[2])]
+    assert rules.asked == [(name, (published.rpartition("@")[2], pulled.digest))]
     assert pulled.digest != published.rpartition("@")[2]
     (entry,) = images.cached()
-    assert (entry.policy, entry.verified_digest) == ("one", published.rpartition("@")[2])
+    assert (entry.verdict.policy, entry.verdict.verified_digest) == ("one", published.rpartition("@")[2])
 
 
 def test_a_verdict_holds_as_long_as_the_policy(images, image):
@@ -312,9 +324,8 @@ def test_a_verdict_holds_as_long_as_the_policy(images, image):
     with pytest.raises(ImageError, match="is not trusted"):
         trusting(images, stricter).pull(image)
     assert verifying.pull(image, NEVER).data == ELF
-    with pytest.raises(NotCached, match="cached under another signing policy"):
+    with pytest.raises(ImageError, match="is not trusted"):
         trusting(images, stricter).pull(image, NEVER)
-    assert len(stricter.asked) == 1
 
 
 def test_each_name_is_verified_by_itself(images, image, small):
@@ -323,7 +334,7 @@ def test_each_name_is_verified_by_itself(images, image, small):
     put_image(small, ELF, repository="evil/meter", labels=LABELS)
     rules = Rules("one", digest)
     trusting(images, rules).pull(f"{small.host}/evil/meter")
-    assert rules.asked == [(f"{small.host}/evil/meter:latest", digest)]
+    assert rules.asked == [(f"{small.host}/evil/meter:latest", (digest,))]
 
 
 # speed

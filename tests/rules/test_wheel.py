@@ -49,4 +49,4 @@ def test_it_brings_the_command_and_needs_few_other_packages(wheel):
         for line in wheel.read("bpfman-0.1.0.dist-info/METADATA").decode().splitlines()
         if line.startswith("Requires-Dist:") and "extra ==" not in line
     ]
-    assert needed == ["backports-zstd", "cryptography", "rfc3161-client", "urllib3"]
+    assert needed == ["backports-zstd", "cryptography", "pyyaml", "rfc3161-client", "urllib3"]

@@ -105,12 +105,19 @@ _IMAGE = Group(
         "list": Leaf("List cached images.", "image.list"),
         "remove": Leaf("Remove images from the cache.", "image.remove"),
         "prune": Leaf("Make room in the cache.", "image.prune"),
+        "verify": Leaf("Tell whether an image may be used, and why.", "image.verify"),
         "inspect": Leaf("Show what an image is and what it can do.", "image.inspect"),
         "copy": Leaf("Copy an image from one place to another.", "image.copy"),
         "build": Leaf("Build an image from object files.", "image.build"),
         "generate-build-args": Leaf("Print build arguments for a Containerfile.", "image.build_args"),
     },
     default="list",
+)
+
+_AUDIT = Group(
+    "Show what was decided about images.",
+    {"log": Leaf("Print the audit trail.", "audit.log")},
+    default="log",
 )
 
 _DISPATCHER = Group(
@@ -179,6 +186,7 @@ ROOT = Group(
         "chain": _CHAIN,
         "map": _MAP,
         "image": _IMAGE,
+        "audit": _AUDIT,
         "doctor": Leaf("Tell where records, pins and the kernel disagree.", "doctor"),
         "version": Leaf("Show which bpfman this is.", "version"),
         "dispatcher": _DISPATCHER,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bpfman.cli.command import Flag, UsageError
 from bpfman.cli.values import pair
 
-CONFIG_PATH = "/etc/bpfman/bpfman.toml"
+CONFIG_PATH = "/etc/bpfman/bpfman.toml"  # as in manager.configuration, which is not to be imported for it
 
 
 def _runtime_dir(text: str) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gets the bytecode of an image: from the cache, or from where the image is.
 
-Called by `manager`, which brings what reads objects.  The order is what makes it safe: the manifest is fetched by
+Called by `manager`, which brings what reads objects.  The order is what makes it safe: manifests are fetched by
 digest or checked against one, then trusted or not, and only then is anything unpacked; the object is looked into
 before it is kept.  Whatever fails leaves nothing behind.
 """
@@ -12,6 +12,7 @@ from bpfman.errors import CacheError, InvalidRequest, NotCached, ObjectError
 from bpfman.images.labels import Labels, read_labels
 from bpfman.images.platform import byteorder_of, wanted_platform
 from bpfman.images.transport.location import open_source
+from bpfman.images.verdict import NO_RULES, Verdict
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -20,33 +21,29 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from bpfman.images.cache import Cache, Entry
+    from bpfman.images.capability import CapabilityManifest
     from bpfman.images.contents import Image
-    from bpfman.images.manifest import Document
     from bpfman.images.platform import ByteOrder, Platform
+    from bpfman.images.policy.decision import Decision
+    from bpfman.images.policy.evidence import Evidence, Recorder
     from bpfman.images.transfer import Source
     from bpfman.images.transport.location import Access, Location
 
     class Trust(Protocol):
-        """Whom to trust.  `policy` identifies the rules in force: a verdict holds for the rules it was made by.
+        """Whom to trust.  `policy` identifies the rules that an image is under: a verdict holds for the rules it was
+        made by.  `decide` is asked before anything of an image is used: where it is, the digests of what its name leads
+        to and of its own manifest, and where its signatures are.  `admit` raises CapabilityRefused for programs
+        that may not be loaded."""
 
-        `verify` is asked before anything of an image is used: its name, what that leads to (an index, perhaps), and
-        where signatures can be fetched.  It raises ImageError to refuse."""
-
-        policy: str
-
-        def verify(self, reference: str, document: Document, source: Source) -> Verdict: ...
+        def policy(self, location: Location) -> str: ...
+        def decide(self, location: Location, digests: tuple[str, ...], evidence: Evidence) -> Decision: ...
+        def admit(
+            self, location: Location, manifest: Callable[[], CapabilityManifest], programs: tuple[str, ...]
+        ) -> None: ...
 
 
 ALWAYS, IF_NOT_PRESENT, NEVER = "Always", "IfNotPresent", "Never"
 POLICIES = (ALWAYS, IF_NOT_PRESENT, NEVER)
-
-
-class Verdict(NamedTuple):
-    """That an image may be used.  `verified_digest` is what a signature was found good for; empty for an image that is
-    accepted without one."""
-
-    verified_digest: str
-    explanation: str = ""
 
 
 class Pulled(NamedTuple):
@@ -57,6 +54,7 @@ class Pulled(NamedTuple):
     data: bytes
     labels: Labels
     from_cache: bool
+    verdict: Verdict
 
 
 def parse_policy(text: str) -> str:
@@ -108,34 +106,60 @@ class Puller:
 
     def _cached(self, location: Location, platform: Platform, policy: str) -> Pulled | None:
         entry = self._cache.find(str(location), str(platform))
-        if entry is None or not self._still_trusted(entry, location, policy):
+        if entry is None:
             return None
-        data = self._cache.object(entry)
-        if data is None:
+        trusted = self._still_trusted(entry, location, policy)
+        data = self._cache.object(trusted) if trusted else None
+        if trusted is None or data is None:
             return None
-        return Pulled(entry.reference, entry.digest, data, Labels(entry.programs, entry.maps), True)
+        labels = Labels(trusted.programs, trusted.maps)
+        return Pulled(trusted.reference, trusted.digest, data, labels, True, trusted.verdict)
 
-    def _still_trusted(self, entry: Entry, location: Location, policy: str) -> bool:
-        """Whether a cached image may be used by the rules of now; it is verified again if those have changed."""
-        if self._trust is None or entry.policy == self._trust.policy:
-            return True
+    def _still_trusted(self, entry: Entry, location: Location, policy: str) -> Entry | None:
+        """The entry with a verdict by the rules of now, which is made anew if those have changed; None where the image
+        must be fetched again for that."""
+        if self._trust is None:
+            return entry._replace(verdict=NO_RULES)
+        if entry.verdict.policy == self._trust.policy(location):
+            return entry
+        kept = self._decide_by_kept(entry, location, self._trust)
         if policy == NEVER:
-            raise NotCached(
-                f"image {location} was cached under another signing policy and pull policy is Never",
-                "pull it again, so that it is verified by the policy of now",
-            )
-        root = self._cache.root(entry)
-        if root is None:
-            return False
+            if kept is None:
+                raise NotCached(
+                    f"image {location} was cached under another signing policy and pull policy is Never",
+                    "its signatures were not kept: pull it again, so that it is verified by the policy of now",
+                )
+            return self._renewed(entry, kept.check(), b"")
+        if kept is not None and kept.verified_digest:
+            return self._renewed(entry, kept, b"")
+        return self._verified_again(entry, location, self._trust)
+
+    def _decide_by_kept(self, entry: Entry, location: Location, trust: Trust) -> Decision | None:
+        """What the rules of now say by the signatures that were kept; None where none were looked at."""
+        from bpfman.images.policy.evidence import Kept
+
+        data = self._cache.evidence(entry)
+        return None if data is None else trust.decide(location, _digests(entry), Kept(data, str(location)))
+
+    def _verified_again(self, entry: Entry, location: Location, trust: Trust) -> Entry:
         with open_source(location, self._access) as source:
-            verdict = self._trust.verify(str(location), root, source)
+            evidence = self._recorder(source)
+            decision = trust.decide(location, _digests(entry), evidence).check()
+        return self._renewed(entry, decision, evidence.dump())
+
+    def _renewed(self, entry: Entry, decision: Decision, evidence: bytes) -> Entry:
+        renewed = entry._replace(verdict=_verdict(decision))
         try:
-            self._cache.update(
-                entry._replace(policy=self._trust.policy, verified_digest=verdict.verified_digest)
-            )
+            return self._cache.update(renewed, evidence)
         except CacheError as error:
             self._complain(error)
-        return True
+            return renewed
+
+    def _recorder(self, source: Source) -> Recorder:
+        from bpfman.images.policy.containers.lookaside import fetcher
+        from bpfman.images.policy.evidence import Recorder
+
+        return Recorder(source, fetcher(self._access))
 
     def _complain(self, error: CacheError) -> None:
         """An image that cannot be kept can still be used."""
@@ -149,13 +173,16 @@ class Puller:
         from bpfman.images.contents import resolve
 
         with open_source(location, self._access) as source:
-            root = source.manifest()
-            verdict = self._trust.verify(str(location), root, source) if self._trust else Verdict("")
-            image = resolve(source, platform, root)
+            image = resolve(source, platform, source.manifest())
+            evidence = self._recorder(source)
+            verdict = NO_RULES
+            if self._trust is not None:
+                digests = tuple(dict.fromkeys((image.root.digest, image.digest)))
+                verdict = _verdict(self._trust.decide(location, digests, evidence).check())
             data, labels = self._known(image, platform) or self._unpack(source, image, platform)
         if self._keep and location.reference is not None:
-            self._store(location, platform, image, data, labels, verdict)
-        return Pulled(str(location), image.digest, data, labels, False)
+            self._store(location, platform, image, data, labels, verdict, evidence.dump())
+        return Pulled(str(location), image.digest, data, labels, False, verdict)
 
     def _known(self, image: Image, platform: Platform) -> tuple[bytes, Labels] | None:
         """What the cache has of the same manifest under another name."""
@@ -184,12 +211,21 @@ class Puller:
         data: bytes,
         labels: Labels,
         verdict: Verdict,
+        evidence: bytes,
     ) -> None:
-        policy = self._trust.policy if self._trust else ""
         try:
             self._cache.store(
                 str(location), str(platform), image, data, labels,
-                policy=policy, verified_digest=verdict.verified_digest,
+                verdict, evidence=evidence if self._trust else b"",
             )  # fmt: skip
         except CacheError as error:
             self._complain(error)
+
+
+def _verdict(decision: Decision) -> Verdict:
+    part = decision.deciding
+    return Verdict(part.verdict, part.rule, part.reason, decision.policy, decision.verified_digest)
+
+
+def _digests(entry: Entry) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((entry.root, entry.digest)))

@@ -11,10 +11,15 @@ What needs the network imports it; a cached image is loaded without.
 
 from __future__ import annotations
 
+from functools import partial
+
 from bpfman.errors import InvalidRequest, ObjectError
 from bpfman.images.cache import Cache
 from bpfman.images.pulling import IF_NOT_PRESENT, Puller
 from bpfman.images.transport.location import Access, open_source, open_target, parse_location
+from bpfman.manager.configuration import CONFIG_PATH
+from bpfman.manager.gate import Guard
+from bpfman.model.audit import LOAD, PULL, VERIFY
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -26,14 +31,20 @@ if TYPE_CHECKING:
     from bpfman.images.bytecode import Bytecode
     from bpfman.images.cache.cache import Pruned
     from bpfman.images.cache.entry import Entry
+    from bpfman.images.capability import CapabilityManifest
     from bpfman.images.copying import Copied
     from bpfman.images.inspecting import Inspection
     from bpfman.images.platform import ByteOrder
-    from bpfman.images.pulling import Pulled, Trust
+    from bpfman.images.policy.decision import Decision
+    from bpfman.images.policy.signing import Rule
+    from bpfman.images.pulling import Pulled
     from bpfman.images.registry.credentials import Credentials
     from bpfman.images.transport.location import Location
+    from bpfman.manager.gate import Trusting
     from bpfman.manager.manager import Manager
+    from bpfman.model.audit import Who
     from bpfman.model.program import Program, ProgramSpec
+    from bpfman.store.layout import Layout
 
 CACHE_DIR = "/var/cache/bpfman"
 
@@ -47,10 +58,17 @@ class BuildArgs(NamedTuple):
     maps: Mapping[str, str]
 
 
-class Images:
-    """Works with one cache; `access` says how to get at registries, `trust` whom to believe (None: everybody).
+def _unchanged(rule: Rule) -> Rule:
+    return rule
 
-    `warn` is told what could not be cached.  Without `files`, images are in registries only: for a server, whose
+
+class Images:
+    """Works with one cache; `access` says how to get at registries.
+
+    `trust` says whom to believe: by default whom the machine does, by [signing] of the file `config` and policy.json;
+    "everybody" switches that off, for tools that only look.  What is decided is recorded in the audit trail of `layout`
+    (of the manager, for what is loaded), as asked for by `who` (this process).  `warn` is told of images that nobody
+    signed, and of what could not be cached.  Without `files`, images are in registries only: for a server, whose
     clients are not to name its files."""
 
     def __init__(
@@ -58,23 +76,32 @@ class Images:
         cache_dir: str = CACHE_DIR,
         *,
         access: Access = Access(),  # noqa: B008 - a frozen value
-        trust: Trust | None = None,
+        trust: Trusting = None,
         warn: Callable[[str], None] | None = None,
         files: bool = True,
+        config: str = CONFIG_PATH,
+        layout: Layout | None = None,
+        who: Who | None = None,
     ) -> None:
         self.cache = Cache(cache_dir)
         self._files = files
         self._access = access
-        self._trust = trust
         self._warn = warn
+        self._layout = layout
+        self._guard = Guard(trust, config, access.environment, who, warn or _ignore)
 
     # using
 
     def pull(self, image: str, policy: str = IF_NOT_PRESENT) -> Pulled:
         """An image's bytecode, kept in the cache; CacheError where it cannot be.
 
-        Raises InvalidRequest, ImageError of all kinds, and ObjectError for what is no object for this machine."""
-        return Puller(self.cache, self._access, _read, trust=self._trust).pull(self._location(image), policy)
+        Raises InvalidRequest, ImageError of all kinds (Untrusted, if the rules refuse it), and ObjectError for what is
+        no object for this machine."""
+        location = self._location(image)
+        gate = self._guard.gate(PULL, image, (), self._layout)
+        pulled = Puller(self.cache, self._access, _read, trust=gate.rules).pull(location, policy)
+        gate.pass_through(location, pulled, partial(_capabilities, pulled, self._access.environment))
+        return pulled
 
     def load(
         self,
@@ -91,14 +118,32 @@ class Images:
     ) -> tuple[Program, ...]:
         """Load programs of an image, all or none; in request order.  `keep` is whether to cache it.
 
-        Raises what `pull` and `Manager.load` raise; a cache that cannot be written is only warned of."""
+        Raises what `pull` and `Manager.load` raise, and CapabilityRefused for programs that the rules forbid; a cache
+        that cannot be written is only warned of."""
         from bpfman.model.program import ImageSource, LoadSpec
 
-        puller = Puller(self.cache, self._access, _read, self._warn or _ignore, self._trust, keep=keep)
-        pulled = puller.pull(self._location(image), policy)
+        location = self._location(image)
+        names = tuple(each.name for each in programs)
+        gate = self._guard.gate(LOAD, image, names, self._layout or manager.layout)
+        puller = Puller(self.cache, self._access, _read, self._warn or _ignore, gate.rules, keep=keep)
+        pulled = puller.pull(location, policy)
+        gate.pass_through(location, pulled, partial(_capabilities, pulled, self._access.environment))
         source = ImageSource(image, pulled.digest, policy)
         spec = LoadSpec(tuple(programs), None, source, globals, metadata, map_owner_id, owner)
         return manager.load(spec, pulled.data)
+
+    def verify(self, image: str, change: Callable[[Rule], Rule] = _unchanged) -> Decision:
+        """What the machine's rules say of an image, with bpfman's own rule for it changed as asked; uses nothing of it.
+
+        Raises ImageError for an image that cannot be had; a refusal is in the decision."""
+        from bpfman.images.verifying import decide
+
+        location = self._location(image)
+        rules = self._guard.machine().with_rule(location, change)
+        decision = decide(location, rules, self._access)
+        if self._layout is not None:
+            self._guard.auditor(self._layout).note(VERIFY, image, decision)
+        return decision
 
     # the cache
 
@@ -222,6 +267,14 @@ def _read_file(given: Input) -> ObjectFile:
     except ObjectError as error:
         raise ObjectError(f"open bytecode ELF {given.path}: {error}", error.hint) from None
     return ObjectFile(given, data, bytecode)
+
+
+def _capabilities(pulled: Pulled, environment: Mapping[str, str]) -> CapabilityManifest:
+    """What the bytecode at hand can do, whatever its labels say."""
+    from bpfman.images.capability import capabilities_of
+    from bpfman.images.platform import byteorder_of, wanted_platform
+
+    return capabilities_of(_read(pulled.data, byteorder_of(wanted_platform(environment))))
 
 
 def _ignore(warning: str) -> None:

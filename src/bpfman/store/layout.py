@@ -40,6 +40,11 @@ class Layout(NamedTuple):
         return f"{self.database_dir}/store.db"
 
     @property
+    def audit_dir(self) -> str:
+        """The audit trail, unless the configuration says where."""
+        return f"{self.runtime_dir}/audit"
+
+    @property
     def fs(self) -> str:
         """The mount point of the BPF file system."""
         return f"{self.runtime_dir}/fs"

@@ -11,6 +11,7 @@ import sys
 from contextlib import contextmanager
 
 from bpfman.cli.command import Argument, Flag, UsageError
+from bpfman.cli.flags import CONFIG_PATH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +29,21 @@ def images(args: Arguments, credentials: Credentials | None = None) -> Iterator[
     `credentials` are those of --registry-auth where a command has that."""
     from bpfman.cli.image.progress import Progress
     from bpfman.images.transport.location import Access
+    from bpfman.manager.auditing import command_line, this_process
     from bpfman.manager.images import Images
+    from bpfman.store.layout import Layout
 
     with Progress(sys.stderr) as progress:
         known = credentials or getattr(args, "registry_auth", None)
         access = Access(known, os.environ, None, progress if progress.visible else None)
-        yield Images(args.image_cache_dir, access=access, warn=_warn)
+        yield Images(
+            args.image_cache_dir,
+            access=access,
+            warn=_warn,
+            config=args.config or CONFIG_PATH,
+            layout=Layout(args.runtime_dir),
+            who=this_process(command_line(["bpfman", *sys.argv[1:]])),
+        )
 
 
 def _warn(message: str) -> None:

@@ -47,6 +47,7 @@ COMMAND = Command(
 Fetches the bytecode for this machine and keeps it, so that bpfman program load image needs no registry. GOARCH names \
 another platform. Only what changed is fetched.
 
+Signatures are verified by the rules of the machine, see bpfman image verify. \
 Everything is checked against its digest, and the object is looked into before it is kept.""",
     examples=[
         ("Fetch an image", "bpfman image pull quay.io/acme/meter:1.2"),

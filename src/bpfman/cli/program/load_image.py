@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bpfman.cli.command import Argument, Command
-from bpfman.cli.flags import CONFIG_PATH, DRY_RUN, METADATA, OUTPUT
+from bpfman.cli.flags import DRY_RUN, METADATA, OUTPUT
 from bpfman.cli.image.common import PULL_POLICY as PULL_POLICY
 from bpfman.cli.image.common import REGISTRY_AUTH as REGISTRY_AUTH
 from bpfman.cli.image.common import images
@@ -25,15 +25,11 @@ def run(args: Arguments) -> None:
 
 def load_image(args: Arguments, image: str, specs: list[ProgramSpec], metadata: dict[str, str]) -> None:
     """Load and print; what is common to this and the older command line."""
-    from bpfman.cli.failure import complain
-    from bpfman.cli.image.unverified import check
     from bpfman.cli.render.program import show_programs
 
     if args.application:
         metadata[APPLICATION] = args.application
     try:
-        if warning := check(args.config or CONFIG_PATH, image):
-            complain(f"bpfman: warning: {warning}")
         with images(args) as store:
             programs = store.load(
                 manager(args),
@@ -71,8 +67,9 @@ Loads the named functions of the object in an image, all of them or none; see bp
 comes from the cache, from its registry, or from a file: oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG] and \
 docker-archive:FILE name what podman, docker and skopeo write.
 
-Signatures are not verified yet: each load says so, and where the configuration file asks for signed images \
-([signing] allow_unsigned = false, or trusted_identities) nothing is loaded from images.
+Signatures are verified before anything is unpacked, by [signing] of the configuration file and by policy.json of \
+podman and skopeo; see bpfman image verify. An image without a signature is loaded with a warning, unless a rule \
+forbids it. What programs may do can be limited too. Each decision is recorded: bpfman audit log.
 
 Credentials are those of podman and docker (podman login), unless --registry-auth gives others.""",
     examples=[

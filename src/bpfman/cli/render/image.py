@@ -38,8 +38,7 @@ def cached_json(entry: Entry) -> Json:
         "maps": dict(entry.maps),
         "pulled_at": rfc3339(entry.pulled_at),
         "used_at": rfc3339(int(entry.used_at)),
-        "policy": entry.policy,
-        "verified_digest": entry.verified_digest,
+        **entry.verdict._asdict(),
     }
 
 

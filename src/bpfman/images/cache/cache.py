@@ -18,11 +18,12 @@ from bpfman.images.cache.entry import Entry, directory_of, dump_entry, parse_ent
 from bpfman.images.digest import digest_of
 from bpfman.images.limits import MAX_DOCUMENT, MAX_OBJECT
 from bpfman.images.manifest import Document
+from bpfman.images.verdict import UNDECIDED, Verdict
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from bpfman.images.contents import Image
     from bpfman.images.labels import Labels
@@ -73,6 +74,10 @@ class Cache:
         data = self._blob(entry.root, MAX_DOCUMENT)
         return None if data is None else Document(data, entry.root_media_type, entry.root)
 
+    def evidence(self, entry: Entry) -> bytes | None:
+        """The signatures that were looked at; None where they were not kept."""
+        return self._blob(entry.evidence, MAX_OBJECT) if entry.evidence else None
+
     def _entry(self, directory: str) -> Entry | None:
         path = self._metadata(directory)
         data = files.read(path, MAX_DOCUMENT)
@@ -91,28 +96,37 @@ class Cache:
 
     def store(
         self, reference: str, platform: str, image: Image, data: bytes, labels: Labels,
-        *, policy: str = "", verified_digest: str = "",
+        verdict: Verdict = UNDECIDED, *, evidence: bytes = b"",
     ) -> Entry:  # fmt: skip
         """Keep an image under its name, in place of what was there; the longest unused make room.
 
         CacheError where it cannot be written; then nothing changed."""
         entry = Entry(
             reference, platform, image.digest, image.root.digest, image.root.media_type, digest_of(data), len(data),
-            labels.programs, labels.maps, int(time.time()), policy, verified_digest,
+            labels.programs, labels.maps, int(time.time()), verdict,
+            digest_of(evidence) if evidence else "",
         )  # fmt: skip
         blobs = {entry.object: data, entry.root: image.root.data, entry.digest: image.document.data}
         with files.changing(self.directory):
-            for digest, blob in blobs.items():
-                if self._blob(digest, MAX_OBJECT) is None:
-                    files.put(self.directory, self._path(digest), blob)
+            self._put(blobs if not evidence else {**blobs, entry.evidence: evidence})
             self._write(entry)
             self._make_room(entry)
         return entry
 
-    def update(self, entry: Entry) -> None:
-        """Write an entry's metadata anew; what it points at is there."""
+    def update(self, entry: Entry, evidence: bytes = b"") -> Entry:
+        """Write an entry's metadata anew, with other evidence if there is any; what else it points at is there."""
+        if evidence:
+            entry = entry._replace(evidence=digest_of(evidence))
         with files.changing(self.directory):
+            if evidence:
+                self._put({entry.evidence: evidence})
             self._write(entry)
+        return entry
+
+    def _put(self, blobs: Mapping[str, bytes]) -> None:
+        for digest, blob in blobs.items():
+            if self._blob(digest, MAX_OBJECT) is None:
+                files.put(self.directory, self._path(digest), blob)
 
     def remove(self, matches: Callable[[Entry], bool]) -> Pruned:
         """Remove the images that match, and what no other needs."""

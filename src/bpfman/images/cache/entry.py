@@ -11,6 +11,7 @@ import time
 from bpfman.errors import MalformedImage
 from bpfman.images import documents
 from bpfman.images.digest import digest_of, hex_of, parse_digest
+from bpfman.images.verdict import Verdict
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -25,8 +26,8 @@ class Entry(NamedTuple):
     """An image under one name, for one platform.
 
     `digest` is that of the platform's manifest, `root` of what the name leads to, `object` of the bytecode.
-    `policy` identifies the signing policy that was in force, `verified_digest` what was verified by it; both may be
-    empty.  Times are seconds since the epoch, sizes bytes."""
+    `verdict` is why it may be used, `evidence` the digest of the signatures that were looked at, or empty.  Times are
+    seconds since the epoch, sizes bytes."""
 
     reference: str
     platform: str
@@ -38,8 +39,8 @@ class Entry(NamedTuple):
     programs: Mapping[str, str]
     maps: Mapping[str, str]
     pulled_at: int
-    policy: str = ""
-    verified_digest: str = ""
+    verdict: Verdict = Verdict()
+    evidence: str = ""
     used_at: float = 0  # from the file's time, not in it
 
     @property
@@ -49,7 +50,8 @@ class Entry(NamedTuple):
     @property
     def blobs(self) -> tuple[str, ...]:
         """Digests of what this image needs."""
-        return (self.object, self.root, self.digest)
+        needed = (self.object, self.root, self.digest)
+        return (*needed, self.evidence) if self.evidence else needed
 
 
 def directory_of(reference: str, platform: str) -> str:
@@ -64,8 +66,9 @@ def directory_of(reference: str, platform: str) -> str:
 def dump_entry(entry: Entry) -> bytes:
     fields = entry._asdict()
     del fields["used_at"]
+    verdict: Verdict = fields.pop("verdict")
     at = time.strftime(_TIME, time.gmtime(entry.pulled_at))
-    return documents.dump({"version": _VERSION, **fields, "pulled_at": at}) + b"\n"
+    return documents.dump({"version": _VERSION, **fields, **verdict._asdict(), "pulled_at": at}) + b"\n"
 
 
 def parse_entry(data: bytes, used_at: float) -> Entry:
@@ -85,10 +88,15 @@ def parse_entry(data: bytes, used_at: float) -> Entry:
         programs=documents.strings(found, "programs", where),
         maps=documents.strings(found, "maps", where),
         pulled_at=_parse_time(documents.text(found, "pulled_at", where)),
-        policy=documents.text(found, "policy", where),
-        verified_digest=documents.text(found, "verified_digest", where),
+        verdict=Verdict(*(documents.text(found, name, where, "") for name in Verdict._fields)),
+        evidence=_optional_digest(found, where),
         used_at=used_at,
     )
+
+
+def _optional_digest(found: Mapping[str, object], where: str) -> str:
+    text = documents.text(found, "evidence", where, "")
+    return parse_digest(text, where) if text else ""
 
 
 def _parse_time(text: str) -> int:

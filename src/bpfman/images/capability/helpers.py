@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TAIL_CALL = 12
 
-_NAMES = (
+HELPERS = (
     "unspec map_lookup_elem map_update_elem map_delete_elem probe_read ktime_get_ns trace_printk "
     "get_prandom_u32 get_smp_processor_id skb_store_bytes l3_csum_replace l4_csum_replace tail_call "
     "clone_redirect get_current_pid_tgid get_current_uid_gid get_current_comm get_cgroup_classid skb_vlan_push "
@@ -95,12 +95,12 @@ _EFFECTS = {
 
 def is_helper(number: int) -> bool:
     """Whether there is such a helper, so that it is known what it does."""
-    return 0 < number < len(_NAMES)
+    return 0 < number < len(HELPERS)
 
 
 def helper_name(number: int) -> str:
     """`map_lookup_elem`; `helper_999` for one that no kernel has."""
-    return _NAMES[number] if is_helper(number) else f"helper_{number}"
+    return HELPERS[number] if is_helper(number) else f"helper_{number}"
 
 
 def effects_of_helpers(names: frozenset[str]) -> set[str]:

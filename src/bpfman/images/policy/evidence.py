@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What verification looked at, kept: so that a machine without a network can verify again by other rules.
+
+Called by what pulls, around the source that signatures are fetched from.  What was kept is believed no more than what
+a registry says: digests are checked again, and signatures are judged anew.
+"""
+
+from __future__ import annotations
+
+import binascii
+
+from bpfman.errors import ImageNotFound, MalformedImage, NotCached
+from bpfman.images import digest as digests
+from bpfman.images import documents
+from bpfman.images.manifest import Document, parse_descriptor
+from bpfman.images.transfer import as_json, check_blob
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    from bpfman.images.manifest import Descriptor
+    from bpfman.images.transfer import Source
+
+    class Evidence(Source, Protocol):
+        """Where an image is, and where its signatures are.  `lookaside` gives what is at a URL, None for nothing."""
+
+        def lookaside(self, url: str) -> bytes | None: ...
+
+
+_WHERE = "the kept signatures"
+_MOST = 4 << 20  # bytes; an image with more signatures than that must be looked up again
+
+
+class Recorder:
+    """Asks `source` and keeps the answers."""
+
+    def __init__(self, source: Source, fetch: Callable[[str], bytes | None]) -> None:
+        self._source = source
+        self._fetch = fetch
+        self._kept: dict[str, dict[str, Any]] = {
+            "manifests": {},
+            "blobs": {},
+            "referrers": {},
+            "lookaside": {},
+        }
+
+    def __str__(self) -> str:
+        return str(self._source)
+
+    def manifest(self, version: str = "") -> Document:
+        try:
+            found = self._source.manifest(version)
+        except ImageNotFound:
+            self._kept["manifests"][version] = None
+            raise
+        self._kept["manifests"][version] = [_text(found.data), found.media_type, found.digest]
+        return found
+
+    def blob(self, descriptor: Descriptor) -> bytes:
+        found = self._source.blob(descriptor)
+        self._kept["blobs"][descriptor.digest] = _text(found)
+        return found
+
+    def referrers(self, digest: str) -> tuple[Descriptor, ...]:
+        found = self._source.referrers(digest)
+        self._kept["referrers"][digest] = list(map(as_json, found))
+        return found
+
+    def lookaside(self, url: str) -> bytes | None:
+        found = self._fetch(url)
+        self._kept["lookaside"][url] = None if found is None else _text(found)
+        return found
+
+    def dump(self) -> bytes:
+        """All of it; nothing at all where that would be too much."""
+        found = documents.dump(self._kept)
+        return found if len(found) <= _MOST else b""
+
+
+class Kept:
+    """Answers as a Recorder was answered.  Raises NotCached for what that was not asked."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self._kept = documents.read_object(data, _WHERE)
+        self._name = name
+
+    def __str__(self) -> str:
+        return self._name
+
+    def manifest(self, version: str = "") -> Document:
+        found = self._answer("manifests", version)
+        if found is None:
+            raise ImageNotFound(f"{self._name} had no {version} when its signatures were kept")
+        data, media_type, digest = found
+        document = Document(_bytes(data), str(media_type), digest)
+        digests.check(document.data, version if digests.is_digest(version) else digest, _WHERE)
+        return document
+
+    def blob(self, descriptor: Descriptor) -> bytes:
+        data = _bytes(self._answer("blobs", descriptor.digest))
+        check_blob(data, descriptor, _WHERE)
+        return data
+
+    def referrers(self, digest: str) -> tuple[Descriptor, ...]:
+        return tuple(parse_descriptor(each, _WHERE) for each in self._answer("referrers", digest))
+
+    def lookaside(self, url: str) -> bytes | None:
+        found = self._answer("lookaside", url)
+        return None if found is None else _bytes(found)
+
+    def _answer(self, sort: str, key: str) -> Any:
+        answers = documents.object_at(self._kept, sort, _WHERE)
+        if key not in answers:
+            raise NotCached(f"the signatures of {self._name} were not kept")
+        return answers[key]
+
+
+def _text(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode()
+
+
+def _bytes(text: object) -> bytes:
+    try:
+        return binascii.a2b_base64(str(text), strict_mode=True)
+    except binascii.Error:
+        raise MalformedImage(f"{_WHERE} are damaged") from None

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of a machine, asked together: bpfman's own and policy.json must both agree.
+
+Made by `manager` of what the machine's files say, asked by what pulls before anything of an image is unpacked, and by
+`image verify`, which shows what they say.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from bpfman.errors import ConfigurationError, ImageError, TrustMaterialError, Unsupported, Untrusted
+from bpfman.images.policy.decision import Decision, Part
+from bpfman.images.policy.material import identity_of
+from bpfman.model.audit import REFUSED
+from bpfman.model.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bpfman.images.capability import CapabilityManifest
+    from bpfman.images.policy.containers.requirement import Policy, Requirement
+    from bpfman.images.policy.evidence import Evidence
+    from bpfman.images.policy.signing import Rule, Signing
+    from bpfman.images.transport.location import Location
+
+# What somebody on this machine must put right, or whoever signs: a decision not to use the image.
+REFUSALS = (Untrusted, ConfigurationError, TrustMaterialError, Unsupported)
+
+
+class Applicable(NamedTuple):
+    """The rules that one image is under; `requirements` is None where the machine has no policy.json."""
+
+    own: Rule
+    requirements: tuple[Requirement, ...] | None
+    where: str
+
+
+class Rules:
+    """`environment` says whose home directory registries.d is looked for in; `now` is asked for the Unix time."""
+
+    def __init__(
+        self,
+        signing: Signing,
+        containers: Policy | None,
+        environment: Mapping[str, str],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._signing = signing
+        self._containers = containers
+        self._environment = environment
+        self._now = now
+
+    def applicable(self, location: Location) -> Applicable:
+        own = self._signing.rule_for(location)
+        if self._containers is None:
+            return Applicable(own, None, "")
+        from bpfman.images.policy.containers.policy import requirements_for
+
+        where, requirements = requirements_for(self._containers, location)
+        return Applicable(own, requirements, where)
+
+    def with_rule(self, location: Location, change: Callable[[Rule], Rule]) -> Rules:
+        """The same, but with bpfman's own rule for that image changed."""
+        rule = change(self._signing.rule_for(location))
+        return Rules(
+            self._signing._replace(rule=rule, scopes={}), self._containers, self._environment, self._now
+        )
+
+    def policy(self, location: Location) -> str:
+        """Identifies the rules that an image is under.  ConfigurationError where what they name cannot be read."""
+        found = self.applicable(location)
+        return identity_of(found.own, found.requirements, found.where)
+
+    def decide(self, location: Location, digests: tuple[str, ...], evidence: Evidence) -> Decision:
+        """What all the rules say, also where the first refuses.
+
+        `digests` are what the name leads to (an index, perhaps), and the platform's own manifest if that is another."""
+        found = self.applicable(location)
+        parts = [_asked(found.own.where, location, lambda: self._own(found.own, location, digests, evidence))]
+        for each in found.requirements or ():
+            ask = partial(self._requirement, each, found.where, location, digests[-1], evidence)
+            parts.append(_asked(found.where, location, ask))
+        return Decision(str(location), digests[0], tuple(parts), self.policy(location))
+
+    def _own(self, rule: Rule, location: Location, digests: tuple[str, ...], evidence: Evidence) -> Part:
+        from bpfman.images.policy.own import judge
+
+        return judge(rule, location, digests, evidence, self._now())
+
+    def _requirement(
+        self, requirement: Requirement, where: str, location: Location, digest: str, evidence: Evidence
+    ) -> Part:
+        from bpfman.images.policy.containers.judging import Subject, judge
+
+        subject = Subject(location, digest, evidence, self._environment, self._now())
+        return judge(requirement, where, subject)
+
+    def admit(
+        self, location: Location, manifest: Callable[[], CapabilityManifest], programs: tuple[str, ...]
+    ) -> None:
+        """CapabilityRefused unless these programs may be loaded; `manifest` is asked only where there is a rule."""
+        rule = self._signing.rule_for(location)
+        if rule.limits:
+            rule.limits.check(rule.where, str(location), manifest(), programs)
+
+
+def _asked(rule: str, location: Location, ask: Callable[[], Part]) -> Part:
+    """What a rule says; a refusal is an answer.  Where signatures cannot be looked up, nothing is known: refused."""
+    try:
+        return ask()
+    except REFUSALS as error:
+        return Part(rule, REFUSED, str(error), error=error)
+    except ImageError as error:
+        unknown = Untrusted(f"the signatures of image {location} cannot be looked up: {error}", error.hint)
+        return Part(rule, REFUSED, str(unknown), error=unknown)

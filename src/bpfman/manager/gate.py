@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an image passes before it is used: the rules of the machine, the rules on what programs can do, the audit trail.
+
+Called by `images`, for each image once.  The library is behind the same gate as the command line: who wants no rules
+says so.
+"""
+
+from __future__ import annotations
+
+from bpfman.errors import BpfmanError
+from bpfman.images.verdict import Verdict
+from bpfman.manager.configuration import CONFIG_PATH, read_config_if_there
+from bpfman.model.audit import LOAD, REFUSED, UNSIGNED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Literal
+
+    from bpfman.images.capability import CapabilityManifest
+    from bpfman.images.policy.decision import Decision
+    from bpfman.images.policy.evidence import Evidence
+    from bpfman.images.policy.rules import Rules
+    from bpfman.images.pulling import Pulled, Trust
+    from bpfman.images.transport.location import Location
+    from bpfman.manager.auditing import Auditor
+    from bpfman.model.audit import Who
+    from bpfman.store.layout import Layout
+
+    Trusting = Trust | Literal["everybody"] | None
+
+
+class Guard:
+    """Makes gates.  `trust` None stands for the rules of the machine, which are read when they are needed."""
+
+    def __init__(
+        self,
+        trust: Trusting,
+        config: str,
+        environment: Mapping[str, str],
+        who: Who | None,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._trust = trust
+        self._path = config
+        self._environment = environment
+        self._who = who
+        self._warn = warn
+        self._config: Mapping[str, Any] | None = None
+
+    @property
+    def trust(self) -> Trust | None:
+        """The rules; None for none.  ConfigurationError for those of the machine that cannot be understood."""
+        if self._trust is None:
+            self._trust = self.machine()
+        return None if self._trust == "everybody" else self._trust
+
+    def machine(self) -> Rules:
+        """The rules of the machine, whatever rules this library works by."""
+        from bpfman.manager.trust import machine_rules
+
+        return machine_rules(self._configuration(), self._path, self._environment)
+
+    def gate(self, action: str, image: str, programs: tuple[str, ...], layout: Layout | None) -> Gate:
+        """The way in for one image; without a layout nothing is recorded."""
+        auditor = None if layout is None else self.auditor(layout)
+        try:
+            trust = self.trust
+        except BpfmanError as error:
+            if auditor is not None:
+                auditor.record(action, image, "", Verdict(REFUSED, self._path, str(error)), programs)
+            raise
+        return Gate(trust, auditor, action, image, programs, self._warn)
+
+    def auditor(self, layout: Layout) -> Auditor:
+        from bpfman.manager.auditing import Auditor, audit_settings, this_process
+
+        settings = audit_settings(self._configuration(), self._path, layout)
+        return Auditor(settings, self._who or this_process(), self._warn)
+
+    def _configuration(self) -> Mapping[str, Any]:
+        if self._config is None:
+            self._config = read_config_if_there(self._path)
+        return self._config
+
+
+class Gate:
+    """Is the Trust of a Puller, and records what refuses; `admit` is the last step before an image is used."""
+
+    def __init__(
+        self, trust: Trust | None, auditor: Auditor | None, action: str, image: str, programs: tuple[str, ...],
+        warn: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._trust = trust
+        self._auditor = auditor
+        self._action = action
+        self._image = image
+        self._programs = programs
+        self._warn = warn
+
+    @property
+    def rules(self) -> Trust | None:
+        """For the Puller: itself, or None where there are no rules."""
+        return None if self._trust is None else self
+
+    def policy(self, location: Location) -> str:
+        assert self._trust is not None
+        try:
+            return self._trust.policy(location)
+        except BpfmanError as error:
+            self._record("", Verdict(REFUSED, reason=str(error)))
+            raise
+
+    def decide(self, location: Location, digests: tuple[str, ...], evidence: Evidence) -> Decision:
+        assert self._trust is not None
+        decision = self._trust.decide(location, digests, evidence)
+        if decision.verdict == REFUSED:
+            part = decision.deciding
+            self._record(decision.digest, Verdict(REFUSED, part.rule, part.reason, decision.policy))
+        return decision
+
+    def admit(
+        self, location: Location, manifest: Callable[[], CapabilityManifest], programs: tuple[str, ...] = ()
+    ) -> None:
+        """CapabilityRefused where these programs may not be loaded."""
+        if self._trust is not None:
+            self._trust.admit(location, manifest, programs)
+
+    def pass_through(
+        self, location: Location, pulled: Pulled, manifest: Callable[[], CapabilityManifest]
+    ) -> None:
+        """Let an image in, record that, and warn where nobody vouches for it.  CapabilityRefused, StoreError."""
+        try:
+            self.admit(location, manifest, self._programs)
+        except BpfmanError as error:
+            verdict = pulled.verdict._replace(verdict=REFUSED, reason=str(error))
+            self._record(pulled.digest, verdict)
+            raise
+        self._record(pulled.digest, pulled.verdict, cached=pulled.from_cache)
+        if pulled.verdict.verdict == UNSIGNED:
+            self._warn(
+                f"image {self._image} has no signature: nobody vouches for "
+                f"{'what was loaded' if self._action == LOAD else 'it'}. To refuse such images, write "
+                f"`allow_unsigned = false` below [signing] in {CONFIG_PATH}"
+            )
+
+    def _record(self, digest: str, verdict: Verdict, *, cached: bool = False) -> None:
+        if self._auditor is not None:
+            self._auditor.record(self._action, self._image, digest, verdict, self._programs, cached=cached)
