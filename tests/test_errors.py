@@ -67,6 +67,11 @@ MADE = {
         "load it: the kernel's verifier refused it (Invalid argument)",
         {"errno": 22, "log": "the log\n", "hint": "mend it"},
     ),
+    "SignatureRefused": (
+        errors.SignatureRefused("none is good", [("bundle 1", "identity", "it is Bob's")], "ask Alice"),
+        "none is good",
+        {"refusals": (("bundle 1", "identity", "it is Bob's"),), "hint": "ask Alice"},
+    ),
     "PartialFailure": (
         errors.PartialFailure("1 of 2 failed", [("link 3", errors.LinkNotFound(3))]), "1 of 2 failed", {"hint": ""},
     ),

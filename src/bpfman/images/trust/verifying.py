@@ -188,7 +188,9 @@ def _by_own_authority(case: _Case) -> tuple[str, Proof]:
     certificate = _certificate(case.evidence)
     signers = [case.evidence.certificate, keys.spki(_key_of(certificate))]
     proof = _prove(case, signers, log=bool(case.demand.log))
-    path = _path(certificate, case.evidence, authority_of(pki), proof.times or (case.now,))
+    authority = authority_of(pki)
+    path = _path(certificate, case.evidence, authority)
+    _check_then(path, authority, proof.times or (case.now,))
     check_own(certificate, pki)
     _check_revoked_path(case.demand, path, proof)
     return f"{', '.join(holder_of(certificate).subjects)} by {pki.name}", proof
@@ -212,30 +214,36 @@ def _key_of(certificate: x509.Certificate) -> PublicKey:
 
 
 def _issued_by(certificate: x509.Certificate, case: _Case, times: tuple[float, ...]) -> Path:
-    last = Refusal(
-        CERTIFICATE, f"{case.material.name or 'the demand'} names no authority that gives certificates"
+    """A path that was good at all these times; of several bad ones the refusal of the one that got furthest."""
+    best = Refusal(
+        CERTIFICATE, f"its issuer {certificate.issuer.rfc4514_string()[:200]} is none of {case.material.name}"
     )
     for authority in case.material.authorities:
         try:
-            return _path(certificate, case.evidence, authority, times)
+            path = _path(certificate, case.evidence, authority)
+        except Refusal:
+            continue
+        try:
+            _check_then(path, authority, times)
         except Refusal as refusal:
-            last = refusal
-    raise last
+            best = refusal
+        else:
+            return path
+    raise best
 
 
-def _path(
-    certificate: x509.Certificate, evidence: Evidence, authority: Authority, times: tuple[float, ...]
-) -> Path:
+def _path(certificate: x509.Certificate, evidence: Evidence, authority: Authority) -> Path:
     between = [*authority.intermediates, *map(load_certificate, evidence.chain)]
-    path = find_path(certificate, between, authority.roots)
+    return find_path(certificate, between, authority.roots)
+
+
+def _check_then(path: Path, authority: Authority, times: tuple[float, ...]) -> None:
     outside = [each for each in times if each not in authority.window]
     if outside:
         raise Refusal(
-            CERTIFICATE,
-            f"{authority.name} was trusted {authority.window}, it was made at {shown(outside[0])}",
+            CERTIFICATE, f"{authority.name} was trusted {authority.window}, it was made {shown(outside[0])}"
         )
     check_path(path, times)
-    return path
 
 
 def _validity(certificate: x509.Certificate) -> str:

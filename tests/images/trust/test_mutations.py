@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A good signature, changed anywhere: refused, unless what was changed says nothing; and never any error but ours."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import copy
+import functools
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bpfman.errors import TrustMaterialError, Untrusted
+from bpfman.images.trust.bundle import read_bundle
+from bpfman.images.trust.demand import Demand, Identity
+from bpfman.images.trust.evidence import Evidence
+from bpfman.images.trust.simple_signing import read_simple_signing
+from bpfman.images.trust.verifying import verify
+from tests.images.trust.authority import ALICE, ISSUER, new_key
+from tests.images.trust.instance import Sigstore, found
+from tests.images.trust.rekor import Rekor, canonical
+
+NOW = time.time()
+BY_ALICE = (Identity(subject=ALICE, issuer=ISSUER),)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+MANY = settings(max_examples=300, deadline=None)
+
+
+@functools.cache
+def sigstore(version: int) -> Sigstore:
+    return Sigstore(Path(tempfile.mkdtemp()), NOW, Rekor(NOW, tells_time=version == 1))
+
+
+@functools.cache
+def good(version: int) -> dict:
+    return sigstore(version).keyless(timestamp=True)
+
+
+@functools.cache
+def good_tagged():
+    key = new_key()
+    ours = sigstore(1)
+    return ours.tagged(key, ours.authority.issue(key), log=True, timestamp=True)
+
+
+def demand(version: int) -> Demand:
+    return Demand(identities=BY_ALICE, instance=sigstore(version).instance(), timestamp=True)
+
+
+def accepted(signature, version: int) -> bool:
+    try:
+        verify(found(signature), None, demand(version), NOW)
+    except Untrusted:
+        return False
+    return True
+
+
+def says_no_more(evidence: Evidence, before: Evidence) -> bool:
+    """Whether it is what it was, but for parts of a proof that are gone."""
+    if evidence._replace(entries=()) != before._replace(entries=()):
+        return False
+    for entry, was in zip(evidence.entries, before.entries, strict=True):
+        kept = was._replace(
+            promise=entry.promise and was.promise,
+            proof=entry.proof and was.proof,
+            place=was.place if entry.promise else entry.place,
+            time=was.time if entry.promise else entry.time,
+        )
+        if kept.proof and entry.proof and not entry.proof.checkpoint:
+            kept = kept._replace(proof=kept.proof._replace(checkpoint=""))
+        if entry != kept:
+            return False
+    return True
+
+
+def paths(value, path=()):
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from paths(item, (*path, key))
+
+
+def replaced(value: dict, path: tuple, new) -> dict:
+    if not path:
+        return new
+    changed = copy.deepcopy(value)
+    at = changed
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = new
+    return changed
+
+
+def at(value, path: tuple):
+    for key in path:
+        value = value[key]
+    return value
+
+
+def is_base64(text: object) -> bool:
+    return isinstance(text, str) and len(text) > 20 and base64.b64encode(_decoded(text)).decode() == text
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_as_it_is_it_is_good(version):
+    assert accepted(good(version), version)
+    assert accepted(good_tagged(), 1)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@MANY
+@given(st.data())
+def test_a_changed_byte(version, data):
+    whole = canonical(good(version))
+    place = data.draw(st.integers(0, len(whole) - 1))
+    changed = bytearray(whole)
+    changed[place] ^= data.draw(st.integers(1, 255))
+    if accepted(bytes(changed), version):
+        assert says_no_more(read_bundle(bytes(changed)), read_bundle(whole))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@MANY
+@given(st.data())
+def test_a_changed_byte_below_base64(version, data):
+    """In certificates, signatures, timestamps, log entries, hashes."""
+    bundle = good(version)
+    path = data.draw(st.sampled_from([each for each in paths(bundle) if is_base64(at(bundle, each))]))
+    raw = bytearray(_decoded(at(bundle, path)))
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    changed = replaced(bundle, path, base64.b64encode(raw).decode())
+    assert not accepted(changed, version) or "signedTimestamp" in path, path
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@MANY
+@given(st.data())
+def test_another_value(version, data):
+    bundle = good(version)
+    path = data.draw(st.sampled_from([*paths(bundle)]))
+    changed = canonical(replaced(bundle, path, data.draw(JSON)))
+    if accepted(changed, version):
+        assert says_no_more(read_bundle(changed), read_bundle(canonical(bundle)))
+
+
+@MANY
+@given(st.binary(max_size=200))
+def test_no_bundle_at_all(data):
+    assert not accepted(data, 1)
+
+
+@MANY
+@given(st.data())
+def test_a_changed_byte_in_the_older_layout(data):
+    signature = good_tagged()
+    key = data.draw(st.sampled_from(["", *signature.annotations]))
+    text = signature.annotations[key].encode() if key else signature.data
+    raw = bytearray(text)
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 127))
+    if key:
+        changed = signature._replace(annotations={**signature.annotations, key: raw.decode(errors="replace")})
+    else:
+        changed = signature._replace(data=bytes(raw))
+    if accepted(changed, 1):
+        before, after = read_simple_signing(signature), read_simple_signing(changed)
+        assert after._replace(chain=()) == before._replace(chain=())
+
+
+@MANY
+@given(st.data())
+def test_a_trusted_root_with_another_value(data):
+    """Somebody's own file: wrong, it is an error of its own, or nothing is trusted by it."""
+    root = sigstore(1).trusted_root()
+    path = data.draw(st.sampled_from([*paths(root)]))
+    instance = (
+        sigstore(1)
+        .instance(root)
+        ._replace(trusted_root=json.dumps(replaced(root, path, data.draw(JSON))).encode())
+    )
+    with contextlib.suppress(Untrusted, TrustMaterialError):
+        verify(found(good(1)), None, demand(1)._replace(instance=instance), NOW)
