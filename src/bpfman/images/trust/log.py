@@ -52,8 +52,11 @@ def check_log(
     if entry.proof is not None:
         _check_proof(entry.body, entry.proof, log)
     check_entry(entry.body, evidence, signers)
-    when = float(entry.time) if entry.promise else None
-    return Logged(_good_then(known, [when] if when is not None else times), entry.place, when)
+    if entry.promise:
+        when = float(entry.time)
+        return Logged(_good_then(known, [when]), entry.place, when)
+    assert entry.proof is not None
+    return Logged(_good_then(known, times), entry.proof.place, None)
 
 
 def _check_promise(entry: LogEntry, log: Log) -> None:

@@ -36,24 +36,26 @@ _UNREADABLE = (
 
 
 def parse_certificate(der: bytes) -> x509.Certificate:
-    """A certificate whose names can be read; ValueError otherwise.
+    """A certificate all of which can be read; ValueError otherwise.
 
-    They are parsed when first asked for, and then kept: only here can a name that breaks a rule (a country of three
+    Its parts are parsed when first asked for, and then kept: only here can one that breaks a rule (a country of three
     letters, as Fulcio's own test authority has it) make cryptography warn, which helps nobody who loads an image."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)
-        found = x509.load_der_x509_certificate(der)
-        found.subject, found.issuer  # noqa: B018
+        warnings.simplefilter("ignore")
+        try:
+            found = x509.load_der_x509_certificate(der)
+            list(found.extensions), found.subject, found.issuer
+            found.not_valid_before_utc, found.not_valid_after_utc  # noqa: B018
+        except _UNREADABLE as error:
+            raise ValueError(f"a certificate that cannot be read ({error})") from None
     return found
 
 
 def load_certificate(der: bytes) -> x509.Certificate:
-    """A certificate of a stranger, with extensions that can be read and a key that can be used."""
+    """A certificate of a stranger, with a key that can be used; Refusal otherwise."""
     try:
         found = parse_certificate(der)
-        # Read here, for they are parsed when first asked for, and a stranger wrote them.
-        list(found.extensions), found.not_valid_before_utc, found.not_valid_after_utc
-    except _UNREADABLE:
+    except ValueError:
         raise Refusal(CERTIFICATE, "it cannot be read") from None
     if keys.key_of(found) is None:
         raise Refusal(CERTIFICATE, "its key is of a kind or size that cannot be used here")

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import warnings
+
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
 from bpfman.images.trust.refusal import TIMESTAMP, Refusal
@@ -19,6 +22,13 @@ if TYPE_CHECKING:
     from bpfman.images.trust.material import Authority
 
 
+# What cryptography and this library raise of bytes that are no timestamp, or have no certificate where one belongs.
+_UNREADABLE = (
+    ValueError, TypeError, OverflowError, UnsupportedAlgorithm,
+    x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+)  # fmt: skip
+
+
 class Stamped(NamedTuple):
     authority: Authority
     when: float
@@ -29,7 +39,7 @@ def check_timestamp(token: bytes, signature: bytes, authorities: Sequence[Author
     try:
         response = decode_timestamp_response(token)
         when = response.tst_info.gen_time.timestamp()
-    except (ValueError, OverflowError):
+    except _UNREADABLE:
         raise Refusal(TIMESTAMP, "its timestamp is no answer of a timestamp authority (RFC 3161)") from None
     problems = []
     for authority in authorities:
@@ -54,8 +64,10 @@ def _problem(response: TimeStampResponse, signature: bytes, authority: Authority
             tsa_certificate=own[0],
         )
     try:
-        builder.build().verify_message(response, signature)
-    except (VerificationError, ValueError, TypeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is odd in a stranger's certificate
+            builder.build().verify_message(response, signature)
+    except (VerificationError, *_UNREADABLE) as error:
         return str(error) or type(error).__name__
     return ""
 
@@ -63,5 +75,5 @@ def _problem(response: TimeStampResponse, signature: bytes, authority: Authority
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return False

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transparency logs: what they have, what they do not have, and what is not theirs."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from bpfman.images.trust.demand import Demand, Identity, Instance, Key
+from bpfman.images.trust.verifying import verify
+from tests.images.trust.authority import certificate_pem, new_key, pem
+from tests.images.trust.instance import Sigstore, found
+from tests.images.trust.judging import BY_ALICE, NOW, by_alice, refused
+from tests.images.trust.rekor import Rekor, b64
+
+
+@pytest.fixture(scope="module")
+def sigstore(tmp_path_factory):
+    return Sigstore(tmp_path_factory.mktemp("clock"), NOW)
+
+
+def _entry(bundle: dict):
+    return bundle["verificationMaterial"]["tlogEntries"][0]
+
+
+def _flip(text: str) -> str:
+    data = bytearray(base64.b64decode(text))
+    data[len(data) // 2] ^= 1
+    return b64(bytes(data))
+
+
+LOG_CHANGES = {
+    "promise": lambda entry: entry["inclusionPromise"].update(
+        signedEntryTimestamp=_flip(entry["inclusionPromise"]["signedEntryTimestamp"])
+    ),
+    "time": lambda entry: entry.update(integratedTime=str(int(NOW) - 30)),
+    "index": lambda entry: entry.update(logIndex="7"),
+    "body": lambda entry: entry.update(canonicalizedBody=_flip(entry["canonicalizedBody"])),
+    "root": lambda entry: entry["inclusionProof"].update(rootHash=_flip(entry["inclusionProof"]["rootHash"])),
+    "place": lambda entry: entry["inclusionProof"].update(logIndex="2"),
+    "place beyond": lambda entry: entry["inclusionProof"].update(logIndex="999"),
+    "size": lambda entry: entry["inclusionProof"].update(treeSize="12"),
+    "hashes": lambda entry: entry["inclusionProof"]["hashes"].pop(),
+    "more hashes": lambda entry: entry["inclusionProof"]["hashes"].append(b64(b"x" * 32)),
+    "checkpoint": lambda entry: entry["inclusionProof"]["checkpoint"].update(
+        envelope=entry["inclusionProof"]["checkpoint"]["envelope"].replace(
+            "log.example.com\n9", "log.example.com\n8"
+        )
+    ),
+    "checkpoint unsigned": lambda entry: entry["inclusionProof"]["checkpoint"].update(
+        envelope=entry["inclusionProof"]["checkpoint"]["envelope"].partition("—")[0]
+    ),
+    "no proof at all": lambda entry: [entry.pop("inclusionProof"), entry.pop("inclusionPromise")],
+}
+
+
+@pytest.mark.parametrize("change", LOG_CHANGES.values(), ids=[*LOG_CHANGES])
+def test_a_changed_log_entry(change):
+    sigstore = Sigstore(now=NOW)
+    bundle = sigstore.keyless()
+    assert verify(found(bundle), None, by_alice(sigstore), NOW)
+    change(_entry(bundle))
+    assert refused(bundle, by_alice(sigstore))[0] == "log"
+
+
+def test_a_checkpoint_of_another_tree():
+    sigstore = Sigstore(now=NOW)
+    bundle, later = sigstore.keyless(), sigstore.keyless()
+    _entry(bundle)["inclusionProof"]["checkpoint"] = _entry(later)["inclusionProof"]["checkpoint"]
+    assert refused(bundle, by_alice(sigstore)) == (
+        "log", "its inclusion proof is for another tree than the checkpoint",
+    )  # fmt: skip
+
+
+def test_the_entry_of_another_signature(sigstore):
+    bundle, other = sigstore.keyless(), sigstore.keyless()
+    bundle["verificationMaterial"]["tlogEntries"] = other["verificationMaterial"]["tlogEntries"]
+    step, why = refused(bundle, by_alice(sigstore))
+    assert (step, "another signature" in why) == ("log", True)
+
+
+def test_the_entry_of_the_same_signature_by_another_certificate(sigstore):
+    """Alice's signature, logged in time; Mallory shows it with a certificate of his for her key."""
+    key = new_key()
+    bundle = sigstore.bundle(key, sigstore.authority.issue(key))
+    again = sigstore.authority.issue(key, "mallory@example.com").public_bytes(Encoding.DER)
+    bundle["verificationMaterial"]["certificate"]["rawBytes"] = b64(again)
+    demand = by_alice(sigstore, identities=(Identity(subject="mallory@example.com"),))
+    step, why = refused(bundle, demand)
+    assert (step, "another key or certificate" in why) == ("log", True)
+
+
+def test_the_entry_of_something_else(sigstore):
+    key = new_key()
+    bundle = sigstore.bundle(key, sigstore.authority.issue(key))
+    envelope = bundle["dsseEnvelope"]
+    signature = base64.b64decode(envelope["signatures"][0]["sig"])
+    entry = sigstore.log.add(sigstore.dsse_entry(b"something else", signature, sigstore.authority.issue(key)))
+    bundle["verificationMaterial"]["tlogEntries"] = [entry]
+    assert "something else" in refused(bundle, by_alice(sigstore))[1]
+
+
+def test_an_entry_of_an_unknown_kind(sigstore):
+    bundle = sigstore.keyless()
+    bundle["verificationMaterial"]["tlogEntries"] = [
+        sigstore.log.add({"apiVersion": "0.0.1", "kind": "rpm", "spec": {}})
+    ]
+    assert refused(bundle, by_alice(sigstore))[0] == "log"
+
+
+def test_a_strange_log(sigstore):
+    stranger = Sigstore(now=NOW)
+    stranger.authority = sigstore.authority
+    bundle = stranger.keyless()
+    assert refused(bundle, by_alice(sigstore))[0] == "log"
+    key = new_key()
+    by_key = Demand(keys=(Key(pem(key), "k"),), instance=sigstore.instance())
+    assert verify(found(stranger.bundle(key)), None, by_key, NOW), "nobody demanded a log"
+    assert refused(stranger.bundle(key), by_key._replace(log=True))[0] == "log"
+
+
+def test_a_bad_entry_is_no_better_for_not_being_demanded(sigstore):
+    key = new_key()
+    bundle = sigstore.bundle(key)
+    _entry(bundle)["integratedTime"] = "1"
+    demand = Demand(keys=(Key(pem(key), "k"),), instance=sigstore.instance())
+    assert refused(bundle, demand)[0] == "log"
+
+
+def test_a_log_of_which_only_the_key_is_known():
+    """As policy.json has it: the authority's certificate, and Rekor's public key."""
+    sigstore, key = Sigstore(now=NOW), new_key()
+    authority = sigstore.authority
+    instance = Instance(
+        "mine", authorities=certificate_pem(authority.root), logs=(Key(pem(sigstore.log.key), "r"),)
+    )
+    demand = Demand(identities=BY_ALICE, instance=instance, log=True)
+    signature = sigstore.tagged(key, authority.issue(key, sct=False), log=True)
+    assert verify(found(signature), None, demand, NOW).proof == "entry 1006 of r"
+    other = instance._replace(logs=(Key(pem(new_key()), "other"),))
+    assert refused(found(signature), demand._replace(instance=other))[0] == "log"
+
+
+def test_a_log_of_version_2_tells_no_time():
+    tiles = Sigstore(now=NOW, log=Rekor(NOW, tells_time=False))
+    step, why = refused(tiles.keyless(), by_alice(tiles))
+    assert (step, "nothing proves" in why) == ("timestamp", True)
