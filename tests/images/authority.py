@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from pathlib import Path
 
-HELPERS = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+HELPERS = "subjectAltName=DNS:localhost,DNS:registry.example,IP:127.0.0.1"
 
 
 class Authority(NamedTuple):

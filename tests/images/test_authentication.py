@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import pwd
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from bpfman.errors import AccessDenied, ImageNotFound, RegistryFailed
 from bpfman.images.reference import parse_reference
 from bpfman.images.registry.credentials import Credentials
+from bpfman.images.registry.hints import login_hint
 from bpfman.images.registry.registry import Registry
 from tests.images.conftest import HASTE, PASSWORD, USER
 from tests.images.samples import put_image
@@ -72,12 +74,31 @@ def test_none_where_some_are_wanted_says_how_to_log_in(secure, manifest):
 
 
 def test_a_refusal_far_away_names_podman_and_sudo(environment):
-    from bpfman.images.registry.authentication import login_hint
-
-    hint = login_hint("quay.io", with_credentials=False)
+    hint = login_hint("quay.io", False, environment)
     assert "podman login quay.io" in hint
     assert "REGISTRY_AUTH_FILE" in hint
     assert "sudo" in hint
+
+
+def test_a_refusal_says_that_the_file_that_is_named_is_not_there(environment):
+    environment["REGISTRY_AUTH_FILE"] = "/no/such/file"
+    assert (
+        login_hint("quay.io", False, environment)
+        == "REGISTRY_AUTH_FILE names /no/such/file, which does not exist"
+    )
+
+
+def test_a_refusal_under_sudo_names_the_file_of_who_called_it(environment, tmp_path, monkeypatch):
+    entry = pwd.struct_passwd(("carol", "x", 61234, 61234, "", str(tmp_path), "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: {"carol": entry}[name])
+    environment["SUDO_USER"] = "carol"
+    assert "podman login" in login_hint("quay.io", False, environment)
+    path = tmp_path / ".docker/config.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    assert f"REGISTRY_AUTH_FILE={path} bpfman" in login_hint("quay.io", False, environment)
+    environment["SUDO_USER"] = "nobody knows"
+    assert "podman login" in login_hint("quay.io", False, environment)
 
 
 def test_403_is_told_with_the_registrys_words(secure, manifest):
@@ -180,11 +201,20 @@ def test_credentials_that_the_realm_refuses_are_an_error(secure, manifest):
 
 
 @pytest.mark.parametrize(
-    "realm", ["http://auth.example/token", "http://127.0.0.1:1/token", "ftp://x/", "", "/token"]
+    "realm",
+    [
+        "http://auth.example/token",
+        "http://127.0.0.1:1/token",
+        "ftp://x/",
+        "",
+        "/token",
+        "https://[::1/",
+        "https://a:99999/",
+    ],
 )
 def test_credentials_go_to_no_realm_without_tls(secure, manifest, realm):
     secure.realm = realm or " "
-    with pytest.raises(RegistryFailed, match="which is not https://"):
+    with pytest.raises(RegistryFailed, match=r"which is (not https://|no address)"):
         manifest(secure, ALICE)
     assert secure.authorizations() == [""]
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
+
 import pytest
 
 from bpfman.errors import ImageError, RegistryFailed
@@ -10,6 +13,7 @@ from bpfman.images.reference import parse_reference
 from bpfman.images.registry.certificates import context_of, directory_of
 from bpfman.images.registry.registry import Registry
 from tests.images.conftest import HASTE
+from tests.images.samples import put_image
 from tests.images.small_registry import small_registry
 
 
@@ -35,6 +39,35 @@ def test_a_certificate_of_ours_needs_its_key(tmp_path, authority):
         context_of(str(tmp_path))
     (tmp_path / "client.key").write_bytes(authority.key.read_bytes())
     context_of(str(tmp_path))
+
+
+def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(tmp_path, authority):
+    (tmp_path / "client.cert").write_bytes(authority.server.read_bytes())
+    command = ["openssl", "pkey", "-in", authority.key, "-aes256", "-passout", "pass:secret"]
+    subprocess.run([*command, "-out", tmp_path / "client.key"], check=True, capture_output=True)
+    with pytest.raises(ImageError, match=r"client\.cert") as refused:
+        context_of(str(tmp_path))
+    assert "no passphrase" in refused.value.hint
+
+
+def test_a_registry_that_wants_to_know_who_asks_is_shown_our_certificate(home, environment, authority):
+    context = authority.context()
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.certificate)
+    with small_registry(context, "localhost") as registry:
+        put_image(registry, b"x")
+        authority.believed_by(home, registry.host)
+        reference = parse_reference(f"{registry.host}/acme/meter")
+        with (
+            Registry(reference, environment=environment, patience=HASTE) as client,
+            pytest.raises(RegistryFailed, match="TLS: "),
+        ):
+            client.manifest()
+        directory = home / ".config/containers/certs.d" / registry.host
+        (directory / "client.cert").write_bytes(authority.server.read_bytes())
+        (directory / "client.key").write_bytes(authority.key.read_bytes())
+        with Registry(reference, environment=environment, patience=HASTE) as client:
+            assert client.manifest()
 
 
 def test_what_is_no_certificate_is_named(tmp_path):

@@ -17,6 +17,7 @@ from bpfman.images.registry.credentials import (
     find_credentials,
     parse_registry_auth,
 )
+from bpfman.images.registry.helper import ask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +142,8 @@ def test_an_empty_file_holds_none(find, home):
 
 # helpers
 
+ANSWER = '{"Username":"u","Secret":"s"}'
+
 
 @pytest.fixture
 def helper(environment, tmp_path):
@@ -207,6 +210,39 @@ def test_a_helper_that_fails_says_how(find, podman, helper, name, body, said):
     with pytest.raises(ImageError) as refused:
         find("quay.io")
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("exec sleep 60", r"did not answer within 0\.5 seconds"),
+        ("exec yes", "answered with more than 1048576 bytes"),
+        ("exec yes >&2", "answered with more than 1048576 bytes"),
+    ],
+)
+def test_a_helper_that_has_no_end_is_not_listened_to(helper, environment, body, said):
+    helper("endless", body)
+    with pytest.raises(ImageError, match=said):
+        ask("endless", "quay.io", "FILE", environment, patience=0.5)
+
+
+def test_what_a_helper_leaves_running_is_not_waited_for(helper, environment, tmp_path):
+    """As an agent that keeps the secrets for next time; it has the pipes open."""
+    os.mkfifo(tmp_path / "until")
+    helper("agent", f"cat {tmp_path}/until >&2 & echo '{ANSWER}'")
+    assert ask("agent", "quay.io", "FILE", environment) == ("u", "s")
+    (tmp_path / "until").write_text("now it ends")
+
+
+def test_a_helper_may_close_its_pipes_early(helper, environment):
+    helper("curt", f"exec <&-; echo '{ANSWER}'; exec >&- 2>&-")
+    assert ask("curt", "quay.io", "FILE", environment) == ("u", "s")
+
+
+def test_what_a_helper_complains_of_cannot_colour_the_terminal(helper, environment):
+    helper("red", "printf '\\033[31mlocked\\nfor good' >&2; exit 1")
+    with pytest.raises(ImageError, match=r"failed: \[31mlocked for good$"):
+        ask("red", "quay.io", "FILE", environment)
 
 
 # --registry-auth

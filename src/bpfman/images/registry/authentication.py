@@ -13,8 +13,9 @@ from urllib.parse import urlencode, urlsplit
 
 from bpfman.errors import AccessDenied, RegistryFailed
 from bpfman.images import documents, limits
-from bpfman.images.reference import is_loopback
+from bpfman.images.registry.addresses import parse_address
 from bpfman.images.registry.challenge import parse_challenges
+from bpfman.images.registry.hints import login_hint
 from bpfman.images.registry.session import Request
 
 TYPE_CHECKING = False
@@ -31,23 +32,26 @@ _CLIENT_ID = "bpfman"
 class Authentication:
     """What a registry has been told and has given so far.
 
-    `find` gives the user's credentials or None; it is called once, when the registry asks for the first time."""
+    `find` gives the user's credentials or None; it is called once, when the registry asks for the first time.
+    `environment` is the user's, for the hint of a refusal."""
 
     def __init__(
-        self, session: Session, host: str, secure: bool, find: Callable[[], Credentials | None]
-    ) -> None:
+        self, session: Session, host: str, secure: bool, find: Callable[[], Credentials | None],
+        environment: Mapping[str, str],
+    ) -> None:  # fmt: skip
         self._session = session
         self._host = host
         self._secure = secure
         self._find = find
+        self._environment = environment
         self._credentials: Credentials | None = None
         self._asked = False
         self._values: dict[str, str] = {}
 
     @property
-    def with_credentials(self) -> bool:
-        """Whether there were credentials to show; for the hint of a refusal."""
-        return self._credentials is not None
+    def hint(self) -> str:
+        """What a person can do about a refusal."""
+        return login_hint(self._host, self._credentials is not None, self._environment)
 
     def value(self, scope: str) -> str:
         """The Authorization for a scope, as far as known; the empty string for none."""
@@ -67,9 +71,9 @@ class Authentication:
 
     def _token(self, challenge: Challenge, scope: str) -> str:
         realm = challenge.parameters.get("realm", "")
-        parts = urlsplit(realm)
-        plain = parts.scheme == "http" and not self._secure and is_loopback(parts.netloc)
-        if not (plain or (parts.scheme == "https" and parts.hostname)):
+        address = parse_address(realm, f"a token for the registry {self._host}")
+        plain = address is not None and address.may_be_plain and not self._secure
+        if address is None or not (plain or address.scheme == "https"):
             raise RegistryFailed(
                 f"the registry {self._host} issues tokens at {realm[:200]!r}, which is not https://",
                 "credentials are not sent there; ask who runs the registry",
@@ -96,7 +100,7 @@ class Authentication:
         if answer.status in (400, 401, 403):
             raise AccessDenied(
                 f"{request.what}: {urlsplit(request.url).netloc} refuses it (status {answer.status})",
-                login_hint(self._host, self.with_credentials),
+                self.hint,
             )
         if answer.status != 200:
             raise RegistryFailed(
@@ -109,18 +113,3 @@ class Authentication:
         if not token or not token.isascii() or not token.isprintable():
             raise RegistryFailed(f"{request.what}: {urlsplit(request.url).netloc} answers without one")
         return token
-
-
-def login_hint(host: str, with_credentials: bool) -> str:
-    """What a person can do about a 401 or 403."""
-    if with_credentials:
-        return "the credentials that were found are not good for it: log in again (`podman login`), or ask for access"
-    if is_loopback(host):
-        return (
-            "credentials are not sent without TLS: give the registry a certificate and put its authority into"
-            f" /etc/containers/certs.d/{host}/ca.crt"
-        )
-    return (
-        f"`podman login {host}` as the user that runs this command (under sudo that is root, with root's home), "
-        "or name a file with REGISTRY_AUTH_FILE"
-    )

@@ -39,13 +39,18 @@ def context_of(directory: str | None) -> ssl.SSLContext:
             if name.endswith(".crt"):
                 context.load_verify_locations(cafile=path)
             elif name.endswith(".cert"):
-                context.load_cert_chain(path, f"{path.removesuffix('.cert')}.key")
+                context.load_cert_chain(path, f"{path.removesuffix('.cert')}.key", _no_passphrase)
         except (OSError, ssl.SSLError) as error:  # an SSLError is an OSError whose strerror says little
             raise ImageError(
                 f"cannot use the certificate {path}: {error.strerror or error}",
-                "it must be PEM, and a NAME.cert needs its NAME.key beside it",
+                "it must be PEM, and a NAME.cert needs its NAME.key beside it, which has no passphrase",
             ) from None
     return context
+
+
+def _no_passphrase() -> str:
+    """Without this OpenSSL would ask whoever sits at the terminal."""
+    return ""
 
 
 def _names(directory: str) -> list[str]:

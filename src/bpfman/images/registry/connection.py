@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-import time
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from urllib.parse import unquote, urlsplit
 
 import urllib3
@@ -20,6 +19,7 @@ from urllib3.util import Timeout, make_headers, parse_url
 from bpfman.errors import RegistryFailed
 from bpfman.images.registry import certificates
 from bpfman.images.registry.proxy import proxy_for
+from bpfman.images.registry.watch import Watch
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -61,6 +61,7 @@ class Connections:
         self._patience = patience
         self._environment = environment
         self._pools: dict[tuple[str, str | None, str], urllib3.PoolManager] = {}
+        self.watch = Watch()
 
     def open(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         """The beginning of the answer, whatever its status.  Raises Failed."""
@@ -70,9 +71,13 @@ class Connections:
                 method, url, headers=dict(headers), body=body, timeout=timeout,
                 redirect=False, retries=False, preload_content=False, decode_content=False,
             )  # fmt: skip
-        except (problems.HTTPError, HTTPException, OSError, UnicodeError) as error:
-            raise _failure(url, error, self._patience) from None
-        return Response(response, url, self._patience)
+        except (problems.HTTPError, HTTPException, OSError, ValueError) as error:
+            raise self.failure(url, error) from None
+        return Response(response, url, self)
+
+    def failure(self, url: str, error: Exception) -> Failed:
+        """What went wrong at that URL; that the time was over, if it was."""
+        return out_of_time(url, self._patience) if self.watch.over else _failure(url, error, self._patience)
 
     def close(self) -> None:
         for pool in self._pools.values():
@@ -87,32 +92,32 @@ class Connections:
         directory = certificates.directory_of(parts.netloc, self._environment) if secure else None
         key = (proxy, directory, parts.scheme)
         if key not in self._pools:
-            self._pools[key] = _new_pool(proxy, certificates.context_of(directory) if secure else None)
+            pool = _new_pool(proxy, certificates.context_of(directory) if secure else None)
+            pool.pool_classes_by_scheme = self.watch.pools()  # type: ignore[assignment]  # called, and nothing else
+            self._pools[key] = pool
         return self._pools[key]
 
 
 class Response:
     """An answer whose body is still to be read, in `with`."""
 
-    def __init__(self, response: BaseHTTPResponse, url: str, patience: Patience) -> None:
+    def __init__(self, response: BaseHTTPResponse, url: str, connections: Connections) -> None:
         self._response = response
-        self._patience = patience
+        self._connections = connections
         self.url = url
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers  # names in any case
 
-    def pieces(self, deadline: float) -> Iterator[bytes]:
-        """The body, piece by piece as it comes, until `deadline` (time.monotonic).  Raises Failed."""
+    def pieces(self) -> Iterator[bytes]:
+        """The body, piece by piece as it comes.  Raises Failed."""
         while True:
             try:
                 piece = self._response.read1(_CHUNK, decode_content=False)
-            except (problems.HTTPError, HTTPException, OSError) as error:
-                raise _failure(self.url, error, self._patience) from None
+            except (problems.HTTPError, HTTPException, OSError, ValueError) as error:
+                raise self._connections.failure(self.url, error) from None
             if not piece:
                 return
             yield piece
-            if time.monotonic() > deadline:
-                raise out_of_time(self.url, self._patience)
 
     def __enter__(self) -> Self:
         return self
@@ -171,9 +176,20 @@ def _failure(url: str, error: Exception, patience: Patience) -> Failed:
         return Failed(_unreachable(url, f"no answer within {patience.read:g} seconds"), again=True)
     if isinstance(error, problems.SSLError | ssl.SSLError):
         return Failed(_untrusted(url, error), again=False)
-    if isinstance(error, problems.LocationParseError | UnicodeError | problems.InvalidHeader):
+    if isinstance(error, problems.LocationParseError | UnicodeError):
         return Failed(_unreachable(url, f"its address cannot be used: {_innermost(error)}"), again=False)
-    return Failed(_unreachable(url, _innermost(error)), again=True)
+    return Failed(_unreachable(url, _broken(_chain(error)) or _innermost(error)), again=True)
+
+
+def _broken(chain: list[BaseException]) -> str:
+    """How an answer is none; empty where it is something else."""
+    if any(isinstance(each, RemoteDisconnected) for each in chain):
+        return "it closed the connection without an answer"
+    if any(isinstance(each, IncompleteRead) for each in chain):
+        return "the answer broke off"
+    if any(isinstance(each, HTTPException | problems.InvalidHeader | ValueError) for each in chain):
+        return "what it answers is not HTTP"
+    return ""
 
 
 def _untrusted(url: str, error: Exception) -> RegistryFailed:
@@ -187,18 +203,23 @@ def _untrusted(url: str, error: Exception) -> RegistryFailed:
 
 def _innermost(error: BaseException) -> str:
     """What the system or OpenSSL said, without the wrappings."""
-    seen = [error]
-    while True:
-        inner = seen[-1].__cause__ or seen[-1].__context__ or _argument(seen[-1])
-        if inner is None or inner in seen:
-            break
-        seen.append(inner)
+    seen = _chain(error)
     found = next((each for each in reversed(seen) if isinstance(each, OSError) and each.strerror), seen[-1])
     if isinstance(found, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {found.verify_message}"
     if isinstance(found, socket.gaierror | ssl.SSLError | OSError) and found.strerror:
         return str(found.strerror)
     return str(found)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An error and what it wraps, the innermost last."""
+    seen = [error]
+    while True:
+        inner = seen[-1].__cause__ or seen[-1].__context__ or _argument(seen[-1])
+        if inner is None or inner in seen:
+            return seen
+        seen.append(inner)
 
 
 def _argument(error: BaseException) -> BaseException | None:

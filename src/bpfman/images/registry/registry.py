@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import re
 from functools import partial
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 from bpfman.errors import AccessDenied, ImageNotFound, InvalidRequest, MalformedImage, RegistryFailed
 from bpfman.images import digest as digests
 from bpfman.images import documents, limits
+from bpfman.images.digest import shown
 from bpfman.images.manifest import (
     ACCEPTED_TYPES,
     OCI_INDEX,
@@ -25,10 +26,11 @@ from bpfman.images.manifest import (
 )
 from bpfman.images.reference import is_loopback
 from bpfman.images.registry import certificates
-from bpfman.images.registry.authentication import Authentication, login_hint
+from bpfman.images.registry.addresses import origin, parse_address
+from bpfman.images.registry.authentication import Authentication
 from bpfman.images.registry.connection import Patience
 from bpfman.images.registry.credentials import find_credentials
-from bpfman.images.registry.session import Request, Session, origin
+from bpfman.images.registry.session import Request, Session
 from bpfman.images.transfer import check_blob, check_size, fallback_tag, merged_referrers
 
 TYPE_CHECKING = False
@@ -71,6 +73,7 @@ class Registry:
         self._auth = Authentication(
             self._session, reference.registry, secure,
             lambda: credentials or find_credentials(reference.registry, reference.repository, environment),
+            environment,
         )  # fmt: skip
 
     def __str__(self) -> str:
@@ -124,10 +127,11 @@ class Registry:
             following = _NEXT_PAGE.search(answer.headers.get("link", ""))
             if following is None:
                 return
-            url = urljoin(answer.url, following[1])
-            if origin(url) != origin(self._base):
+            page = parse_address(following[1], what, answer.url)
+            if page is None or page.origin != origin(self._base):
                 raise RegistryFailed(f"{what} go on at another host, which is not followed")
-            answer = self._expect(self._send(Request("GET", url, what, limits.MAX_DOCUMENT)), (200,), what)
+            answer = self._send(Request("GET", page.url, what, limits.MAX_DOCUMENT))
+            self._expect(answer, (200,), what)
         raise RegistryFailed(f"{what} fill more than {limits.MAX_PAGES} pages")
 
     def _tagged_referrers(self, digest: str) -> tuple[Descriptor, ...]:
@@ -167,11 +171,11 @@ class Registry:
 
     def _upload_url(self, begun: Answer, descriptor: Descriptor, what: str) -> str:
         """Where the registry wants the bytes; it may be another host, which is then told no credentials."""
-        location = urljoin(begun.url, begun.headers.get("location", ""))
-        if origin(location) != origin(self._base) and origin(location)[0] != "https":
-            raise RegistryFailed(
-                f"{what}: the registry wants it at {location[:200]!r}, which is not https://"
-            )
+        location = begun.headers.get("location", "")
+        address = parse_address(location, what, begun.url)
+        if address is None or (address.origin != origin(self._base) and address.scheme != "https"):
+            raise RegistryFailed(f"{what}: the registry wants it at {shown(location)}, which is not https://")
+        location = address.url
         return f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': descriptor.digest})}"
 
     def put_manifest(self, document: Document, version: str = "") -> None:
@@ -238,7 +242,7 @@ class Registry:
             does = "wants to know who asks" if answer.status == 401 else "denies it"
             raise AccessDenied(
                 f"{what}: the registry {does} (status {answer.status}){_said(answer)}",
-                login_hint(self.reference.registry, self._auth.with_credentials),
+                self._auth.hint,
             )
         tls = b"HTTPS server" in answer.body and answer.status == 400
         raise RegistryFailed(

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import time
 from email.utils import parsedate_to_datetime
-from urllib.parse import urljoin, urlsplit
 
 from bpfman.errors import ImageTooLarge, RegistryFailed
 from bpfman.images import limits
-from bpfman.images.reference import is_loopback
+from bpfman.images.digest import shown
+from bpfman.images.registry.addresses import origin, parse_address
 from bpfman.images.registry.connection import Connections, Failed, Patience, host_of, out_of_time
 from bpfman.model.value import NamedTuple
 
@@ -73,10 +73,11 @@ class Session:
         pause = self._patience.pause
         for attempt in range(1, self._patience.attempts + 1):
             try:
-                return self._try(request, received, deadline)
+                with self._connections.watch.until(deadline):
+                    return self._try(request, received)
             except Failed as failed:
                 if attempt == self._patience.attempts or not failed.again:
-                    raise failed.error from None
+                    raise _about(request, failed) from None
                 self._wait(request, failed, pause, deadline)
                 pause *= 2
         raise AssertionError("the last attempt returns or raises")
@@ -86,12 +87,12 @@ class Session:
         wait = pause if failed.wait is None else max(failed.wait, 0)
         if wait > self._patience.longest_pause:
             failed.error.hint = f"it asks to come back in {wait:.0f} seconds"
-            raise failed.error from None
+            raise _about(request, failed) from None
         if time.monotonic() + wait > deadline:
-            raise out_of_time(request.url, self._patience).error from None
+            raise _about(request, out_of_time(request.url, self._patience)) from None
         time.sleep(wait)
 
-    def _try(self, request: Request, received: bytearray, deadline: float) -> Answer:
+    def _try(self, request: Request, received: bytearray) -> Answer:
         with self._open(request, len(received)) as response:
             if response.status in _MAY_PASS:
                 raise _not_now(request, response)
@@ -102,7 +103,7 @@ class Session:
                 received.clear()
             if request.method == "GET" and status in (206, 416):  # a part that nobody asked for: begin anew
                 raise Failed(_odd(request, f"answered with status {response.status}"), again=True)
-            for piece in response.pieces(deadline):
+            for piece in response.pieces():
                 received += piece
                 if status >= 300 and len(received) > limits.MAX_ANSWER:
                     break  # an error's text; what is there will do
@@ -110,6 +111,8 @@ class Session:
                     raise _too_large(request)
                 if status == 200 and request.progress:
                     request.progress(len(received))
+            if self._connections.watch.over:  # an end that we made ourselves may look like the answer's own
+                raise out_of_time(request.url, self._patience)
             return Answer(status, response.headers, bytes(received), response.url)
 
     def _open(self, request: Request, offset: int) -> Response:
@@ -136,21 +139,15 @@ class Session:
             raise RegistryFailed(
                 f"{request.what}: the registry redirects a {request.method}, which is not followed"
             )
-        target = urljoin(url, location)
-        parts = urlsplit(target)
-        plain = parts.scheme == "http" and urlsplit(url).scheme == "http" and is_loopback(parts.netloc)
-        if not (plain or (parts.scheme == "https" and parts.hostname)):
+        target = parse_address(location, request.what, url)
+        plain = target is not None and target.may_be_plain and url.startswith("http:")
+        if target is None or not (plain or target.scheme == "https"):
+            to = f"{target.scheme}://{target.netloc}" if target else shown(location)
             raise RegistryFailed(
-                f"{request.what}: {host_of(url)} redirects to {parts.scheme}://{parts.netloc}, which is not followed",
+                f"{request.what}: {host_of(url)} redirects to {to}, which is not followed",
                 "a registry may only redirect to https://",
             )
-        return target
-
-
-def origin(url: str) -> tuple[str, str]:
-    """Scheme and host: what credentials belong to."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+        return target.url
 
 
 def _not_now(request: Request, response: Response) -> Failed:
@@ -160,9 +157,12 @@ def _not_now(request: Request, response: Response) -> Failed:
 
 
 def _odd(request: Request, why: str) -> RegistryFailed:
-    return RegistryFailed(
-        f"{request.what}: the registry {host_of(request.url)} {why}", "try again later, or ask who runs it"
-    )
+    return RegistryFailed(f"the registry {host_of(request.url)} {why}", "try again later, or ask who runs it")
+
+
+def _about(request: Request, failed: Failed) -> RegistryFailed:
+    """The error, with what it was that failed."""
+    return RegistryFailed(f"{request.what}: {failed.error}", failed.error.hint)
 
 
 def _retry_after(value: str) -> float | None:
