@@ -147,24 +147,24 @@ def _lose_database(scene: Scene) -> None:
     shutil.rmtree(scene.layout.database_dir)
 
 
-@pytest.mark.parametrize(
-    ("disturb", "told"),
-    [
-        (_remove_program_pin, "kernel does not have it"),
-        (_exchange_map_pin, "xdp_stats_map holds map"),
-        (_remove_xdp_link, "its link is gone"),
-        (_remove_chain_pin, "of its program is missing"),
-        (_delete_filter, "its filter is gone"),
-        (_delete_clsact, "its filter is gone"),
-        (_rename_interface, "is called renamed0 now"),
-        (_delete_interface, "its interface is gone"),
-        (_remove_link_pin, "is gone: somebody detached it"),
-        (_stray_directory, "no record knows this copy"),
-        (_stray_staging, "cut short left files"),
-        (_stray_program, "no record knows this program"),
-        (_lose_database, "no record knows this chain"),
-    ],
-)
+DISTURBANCES: list[tuple[Callable[[Scene], None], str]] = [
+    (_remove_program_pin, "kernel does not have it"),
+    (_exchange_map_pin, "xdp_stats_map holds map"),
+    (_remove_xdp_link, "its link is gone"),
+    (_remove_chain_pin, "of its program is missing"),
+    (_delete_filter, "its filter is gone"),
+    (_delete_clsact, "its filter is gone"),
+    (_rename_interface, "is called renamed0 now"),
+    (_delete_interface, "its interface is gone"),
+    (_remove_link_pin, "is gone: somebody detached it"),
+    (_stray_directory, "no record knows this copy"),
+    (_stray_staging, "cut short left files"),
+    (_stray_program, "no record knows this program"),
+    (_lose_database, "no record knows this chain"),
+]
+
+
+@pytest.mark.parametrize(("disturb", "told"), DISTURBANCES)
 def test_tells_and_repairs(scene: Scene, disturb: Callable[[Scene], None], told: str) -> None:
     disturb(scene)
     findings = scene.manager.examine()
