@@ -296,12 +296,13 @@ def in_a_child(act: Callable[[], object]) -> int:
     """Runs `act` in a child process; its exit status, or minus the signal that ended it."""
     pid = os.fork()
     if pid == 0:
-        _child(act)
+        child(act)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status)
 
 
-def _child(act: Callable[[], object]) -> NoReturn:
+def child(act: Callable[[], object]) -> NoReturn:
+    """What a child that was just forked does to its end: `act`, and nothing of what its parent has in mind."""
     status = 1
     try:
         act()
@@ -325,7 +326,7 @@ def side_by_side(veths: Sequence[VethPair], act: Callable[[int, VethPair], objec
     for number, veth in enumerate(veths):
         pid = os.fork()
         if pid == 0:
-            _child(lambda number=number, veth=veth: act(number, veth))  # type: ignore[misc]
+            child(lambda number=number, veth=veth: act(number, veth))  # type: ignore[misc]
         children.append(pid)
     statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
     assert statuses == [0] * len(children), "see what they printed"
