@@ -181,7 +181,7 @@ def identity_as_a_uri(scene: Scene) -> None:
     scene.signed_by(scene.world.certify(f"https://{IDENTITY}"))
 
 
-@attack("certificate: its issuer .* is not trusted")
+@attack("certificate: its issuer ")
 def certificate_of_a_strange_authority(scene: Scene) -> None:
     by = Authority(scene.world.certificates).certify()
     scene.signed_by(by)

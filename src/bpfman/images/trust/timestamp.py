@@ -68,7 +68,8 @@ def _problem(response: TimeStampResponse, signature: bytes, authority: Authority
             warnings.simplefilter("ignore")  # of what is odd in a stranger's certificate
             builder.build().verify_message(response, signature)
     except (VerificationError, *_UNREADABLE) as error:
-        return str(error) or type(error).__name__
+        # OpenSSL's own stack of errors, with its source files and lines, tells nobody more.
+        return str(error).partition(": ErrorStack")[0] or type(error).__name__
     return ""
 
 
