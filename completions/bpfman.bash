@@ -9,7 +9,7 @@ _bpfman_commands() {
     "program") echo "load unload get list" ;;
     "program load") echo "file image" ;;
     "link") echo "attach detach get list" ;;
-    "link attach") echo "xdp tc tcx netkit tracepoint kprobe uprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi uprobe.multi usdt cgroup sk_lookup netfilter perf_event iter" ;;
+    "link attach") echo "xdp tc tcx netkit tracepoint kprobe uprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi uprobe.multi usdt cgroup sk_lookup netfilter perf_event struct_ops iter" ;;
     "chain") echo "list get account" ;;
     "chain account") echo "on off show" ;;
     "map") echo "list dump get set delete watch" ;;
@@ -49,6 +49,7 @@ _bpfman_flags() {
     "link attach sk_lookup") echo "--netns --metadata --dry-run --output" ;;
     "link attach netfilter") echo "--priority --defragment --netns --metadata --dry-run --output" ;;
     "link attach perf_event") echo "--frequency --period --pid --metadata --dry-run --output" ;;
+    "link attach struct_ops") echo "--metadata --dry-run --output" ;;
     "link attach iter") echo "--metadata --dry-run --output" ;;
     "chain list") echo "--output" ;;
     "chain get") echo "--netns --output" ;;
@@ -82,9 +83,9 @@ _bpfman_flag_value() {
     "doctor -o") echo "words:text json" ;;
     "program get --output") echo "words:text json" ;;
     "program get -o") echo "words:text json" ;;
-    "program list --type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
-    "program list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
-    "program list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
+    "program list --type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter struct_ops" ;;
+    "program list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter struct_ops" ;;
+    "program list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter struct_ops" ;;
     "program list --application") echo "any" ;;
     "program list --metadata-selector") echo "any" ;;
     "program list -m") echo "any" ;;
@@ -118,9 +119,9 @@ _bpfman_flag_value() {
     "link get --output") echo "words:text json" ;;
     "link get -o") echo "words:text json" ;;
     "link list --program-id") echo "program-ids" ;;
-    "link list --kind") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
-    "link list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
-    "link list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter" ;;
+    "link list --kind") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter struct_ops" ;;
+    "link list --program-type") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter struct_ops" ;;
+    "link list -p") echo "words:xdp tc tcx tracepoint kprobe kretprobe uprobe uretprobe fentry fexit lsm raw_tracepoint tp_btf kprobe.multi kretprobe.multi uprobe.multi uretprobe.multi usdt cgroup_skb cgroup_sock cgroup_sock_addr cgroup_sockopt cgroup_device cgroup_sysctl sock_ops sk_lookup netkit netfilter perf_event iter struct_ops" ;;
     "link list --application") echo "any" ;;
     "link list --metadata-selector") echo "any" ;;
     "link list -m") echo "any" ;;
@@ -241,6 +242,10 @@ _bpfman_flag_value() {
     "link attach perf_event -m") echo "any" ;;
     "link attach perf_event --output") echo "words:text json" ;;
     "link attach perf_event -o") echo "words:text json" ;;
+    "link attach struct_ops --metadata") echo "any" ;;
+    "link attach struct_ops -m") echo "any" ;;
+    "link attach struct_ops --output") echo "words:text json" ;;
+    "link attach struct_ops -o") echo "words:text json" ;;
     "link attach iter --metadata") echo "any" ;;
     "link attach iter -m") echo "any" ;;
     "link attach iter --output") echo "words:text json" ;;
@@ -381,6 +386,7 @@ _bpfman_argument() {
     "link attach netfilter 3") echo "words:prerouting input forward output postrouting" ;;
     "link attach perf_event 1") echo "program-ids" ;;
     "link attach perf_event 2") echo "any" ;;
+    "link attach struct_ops 1") echo "program-ids" ;;
     "link attach iter 1") echo "program-ids" ;;
     "chain get 1") echo "words:xdp tc" ;;
     "chain get 2") echo "interfaces" ;;

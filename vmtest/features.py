@@ -63,8 +63,8 @@ FEATURES = {
     "netkit": Feature("netkit devices", "6.7"),
     "iter": Feature("iterators over kernel objects"),
     "struct_ops": Feature(
-        "operations of the kernel's own", "6.2"
-    ),  # the link; registering by a map came before
+        "operations of the kernel's own", "6.4"
+    ),  # its link; registering by a map came before
     "BTF": Feature("type information of the kernel itself"),
 }
 

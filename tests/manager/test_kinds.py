@@ -222,7 +222,7 @@ def test_a_program_runs_while_it_is_attached(manager, file, spec, target, trigge
 
 def test_every_kind_with_a_link_of_its_own_is_tried():
     tried = {case[0].type for case in (*KERNEL, *USER, *OTHER)}
-    # tracepoints and USDT have tests of their own; programs that return differ from their kin by a flag
-    assert tried | {"tracepoint", "usdt", "kretprobe.multi", "uretprobe.multi"} == {
+    # these have tests of their own; programs that return differ from their kin by a flag
+    assert tried | {"tracepoint", "usdt", "struct_ops", "kretprobe.multi", "uretprobe.multi"} == {
         k.name for k in KINDS.values() if k.module
     }

@@ -67,7 +67,7 @@ def map(fd: int) -> KernelMap:
     )
 
 
-_XDP, _TRACING, _CGROUP, _NETNS, _NETFILTER, _TCX, _NETKIT = 6, 2, 3, 5, 10, 11, 13
+_XDP, _TRACING, _CGROUP, _NETNS, _STRUCT_OPS, _NETFILTER, _TCX, _NETKIT = 6, 2, 3, 5, 9, 10, 11, 13
 
 
 def link(fd: int) -> KernelLink:
@@ -84,6 +84,8 @@ def _link_details(info: bpf_abi.LinkInfo) -> dict[str, int]:
         return {"ifindex": words[0], "attach_type": words[1]}
     if info.type == _TRACING:
         return {"attach_type": words[0], "target_obj_id": words[1], "target_btf_id": words[2]}
+    if info.type == _STRUCT_OPS:
+        return {"target_obj_id": words[0]}
     if info.type == _CGROUP:
         return {"cgroup_id": info.rest[0], "attach_type": words[2]}
     if info.type == _NETNS:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 
-from bpfman.bpf import attach_target, code, explain, frags, info
+from bpfman.bpf import attach_target, code, explain, frags, info, struct_ops
 from bpfman.errors import InvalidRequest, KernelRefused, ObjectError
 from bpfman.model.kinds import ATTACH_NONE, KINDS, expected_attach
 from bpfman.model.value import NamedTuple
@@ -89,7 +89,7 @@ def load(
     to reuse is of another shape."""
     with libbpf.messages() as printed:
         try:
-            handle = libbpf.open_object(data, name)
+            handle = libbpf.open_object(struct_ops.for_libbpf(data, summary), name)
         except OSError as error:
             raise _unreadable(printed, error) from error
         try:
@@ -108,8 +108,10 @@ def _load(
     printed: list[str],
 ) -> LoadedObject:
     log = libbpf.LogBuffer()
-    chosen = _choose(handle, specs, log)
+    operations = struct_ops.Chosen(summary, specs)
+    chosen = _choose(handle, operations.functions_of(specs), log)
     maps = list(libbpf.iterate("bpf_object__next_map", handle))
+    operations.declare({_map_name(map_handle): map_handle for map_handle in maps})
     shared = {m for m in maps if libbpf.text("bpf_map__pin_path", m)}
     for map_handle in shared:
         # Pinned by the manager at its own place, not by libbpf.
@@ -122,11 +124,19 @@ def _load(
         libbpf.call("bpf_object__load", handle)
     except OSError as error:
         _check_frags(chosen, summary, error)
+        operations.check_refusal(error, printed)
         raise _refused(chosen, log, printed, error) from error
-    loaded_maps = tuple(_loaded_map(m, m in shared, reuse) for m in maps if _fd("bpf_map__fd", m) >= 0)
+    loaded_maps = tuple(_loaded_map(m, m in shared, reuse) for m in maps if _is_made(m))
+    by_name = {m.name: m.fd for m in loaded_maps}
+    operations.fill(
+        by_name, {name: libbpf.call("bpf_program__fd", program) for name, program in chosen.items()}
+    )
     by_fd = {m.fd: m.kernel.id for m in loaded_maps}
     local_types = summary.has_local_type_ids
-    programs = [_loaded_program(spec, chosen[spec.name], by_fd, summary, local_types) for spec in specs]
+    programs = [
+        _loaded_program(spec, chosen[operations.first_of(spec)], by_fd, summary, local_types)
+        for spec in specs
+    ]
     return LoadedObject(handle, tuple(programs), loaded_maps)
 
 
@@ -140,8 +150,9 @@ def _choose(handle: int, specs: Sequence[ProgramSpec], log: libbpf.LogBuffer) ->
         if spec is None:
             continue
         kind = KINDS[spec.type]
-        libbpf.call("bpf_program__set_type", program, kind.kernel_type)
-        libbpf.call("bpf_program__set_expected_attach_type", program, _expected_attach(kind, spec))
+        if kind.name != "struct_ops":  # of these libbpf knows which operation each is
+            libbpf.call("bpf_program__set_type", program, kind.kernel_type)
+            libbpf.call("bpf_program__set_expected_attach_type", program, _expected_attach(kind, spec))
         if kind.attach_func:
             attach_target.fix(program, kind, spec.attach_func or "")
         libbpf.call("bpf_program__set_log_buf", program, log.address, log.SIZE)
@@ -162,12 +173,16 @@ def _map_name(map_handle: int) -> str:
     return libbpf.text("bpf_map__name", map_handle) or ""
 
 
-def _fd(function: str, handle: int) -> int:
-    """-1 for what was not made (libbpf gives EINVAL or ENOENT)."""
+def _is_made(map_handle: int) -> bool:
+    """Whether the kernel has the map.  Since libbpf 1.4 those that were not to be made have a descriptor too, of
+    nothing."""
     try:
-        return libbpf.call(function, handle)
+        return (
+            bool(libbpf.call("bpf_map__autocreate", map_handle))
+            and libbpf.call("bpf_map__fd", map_handle) >= 0
+        )
     except OSError:
-        return -1
+        return False
 
 
 def _set_globals(maps: list[int], summary: ObjectSummary, globals: Mapping[str, bytes]) -> None:
@@ -231,7 +246,7 @@ def _loaded_program(
 
 
 def _takes_frags(name: str, summary: ObjectSummary) -> bool:
-    section = next(program.section for program in summary.programs if program.name == name)
+    section = next((program.section for program in summary.programs if program.name == name), "")
     return section.removeprefix("?").startswith("xdp.frags")
 
 

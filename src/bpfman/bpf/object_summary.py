@@ -15,6 +15,7 @@ from bpfman.bpf.btf_check import check_types
 from bpfman.bpf.btf_ext import BtfExt
 from bpfman.bpf.elf import SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS, SHT_REL, STB_LOCAL, STT_FUNC, ElfFile
 from bpfman.bpf.object_maps import read_definitions
+from bpfman.bpf.object_operations import read_operations
 from bpfman.bpf.object_variables import read_variables
 from bpfman.errors import InvalidRequest, ObjectError
 from bpfman.model.value import NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from bpfman.bpf.elf import ByteOrder, Section, Symbol
     from bpfman.bpf.object_maps import MapDefinition
+    from bpfman.bpf.object_operations import Operations
     from bpfman.bpf.object_variables import Variable
 
 _INSTRUCTION = 8  # bytes, sizeof(struct bpf_insn)
@@ -44,12 +46,13 @@ class ProgramEntry(NamedTuple):
 class ObjectSummary:
     """The contents of one object."""
 
-    __slots__ = ("btf", "btf_ext", "byteorder", "globals", "license", "maps", "programs")
+    __slots__ = ("btf", "btf_ext", "byteorder", "globals", "license", "maps", "operations", "programs")
 
     byteorder: ByteOrder
     license: str  # empty when there is none
     programs: tuple[ProgramEntry, ...]  # in the order of their code
     maps: tuple[MapDefinition, ...]  # those declared; global data becomes further maps at load
+    operations: tuple[Operations, ...]  # struct_ops, which are loaded by their own names
     globals: tuple[Variable, ...]
     btf: Btf | None
     btf_ext: BtfExt | None
@@ -78,6 +81,7 @@ class ObjectSummary:
         _check_relocations(elf)
         summary.btf, summary.btf_ext = _read_types(elf)
         summary.maps = _read_maps(elf, summary.btf)
+        summary.operations = tuple(read_operations(elf, summary.btf)) if summary.btf else ()
         summary.globals = read_variables(elf, summary.btf)
         _check_names(summary)
         return summary
@@ -90,8 +94,10 @@ class ObjectSummary:
         )
 
     def select(self, names: Iterable[str]) -> tuple[ProgramEntry, ...]:
-        """The programs of those names, in their order; InvalidRequest lists what is missing and what there is."""
+        """The programs of those names, in their order; InvalidRequest lists what is missing and what there is.
+        Operations are chosen by their name, and stand for all their functions."""
         by_name = {program.name: program for program in self.programs}
+        by_name |= {each.name: ProgramEntry(each.name, "struct_ops", 0, 0) for each in self.operations}
         names = tuple(names)
         if missing := [name for name in names if name not in by_name]:
             raise InvalidRequest(
@@ -99,6 +105,19 @@ class ObjectSummary:
                 f" available programs: [{', '.join(by_name)}]"
             )
         return tuple(by_name[name] for name in names)
+
+    def operations_of(self, name: str) -> Operations:
+        """The operations of that name; InvalidRequest for one of their functions, which is not loaded alone."""
+        found = next((each for each in self.operations if each.name == name), None)
+        if found is not None:
+            return found
+        owner = next((each for each in self.operations if name in each.functions.values()), None)
+        raise InvalidRequest(
+            f'"{name}" is a function of struct_ops, and not loaded alone',
+            f"load all of them: --programs struct_ops:{owner.name}"
+            if owner
+            else "the object has no struct_ops that it belongs to",
+        )
 
     def variable(self, name: str) -> Variable:
         """The global variable of that name; InvalidRequest lists what there is, static ones of functions aside."""

@@ -52,6 +52,7 @@ _ATTACH = Group(
         "sk_lookup": Leaf("Attach to a namespace's socket lookup.", "link.targets", "SK_LOOKUP"),
         "netfilter": Leaf("Attach to a netfilter hook.", "link.targets", "NETFILTER"),
         "perf_event": Leaf("Sample by time or by events.", "link.targets", "PERF_EVENT"),
+        "struct_ops": Leaf("Let functions take the place of the kernel's own.", "link.targets", "STRUCT_OPS"),
         "iter": Leaf("Make an iterator readable.", "link.targets", "ITER"),
     },
 )

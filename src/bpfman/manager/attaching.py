@@ -26,7 +26,7 @@ from bpfman.model.link import (
     TcxAttach,
     TcxDetails,
 )
-from bpfman.model.targets import settled, verb_of_target
+from bpfman.model.targets import StructOpsAttach, settled, verb_of_target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Attach:
 
     def _attach_to(self, spec: Target) -> tuple[Step, ...]:
         work, kind = self._work, KINDS[self._program.type]
-        target = settled(spec, kind.name, self._program.attach_func)
+        target = self._with_map(settled(spec, kind.name, self._program.attach_func))
         work.kernel.check_target(kind, target)
 
         def attach(fd: int) -> Link:
@@ -199,6 +199,13 @@ class Attach:
 
         what = f"{kind.verb} {target}"
         return self._own_link(target, lambda: work.layout.link_pin(self.link_id), attach, what)
+
+    def _with_map(self, target: Target) -> Target:
+        """Struct_ops are attached by the map that bears their name."""
+        if not isinstance(target, StructOpsAttach):
+            return target
+        maps = self._work.store.program_maps(self._program.program_id)
+        return target._replace(map_id=next(each.map_id for each in maps if each.name == self._program.name))
 
     def _own_link(
         self,

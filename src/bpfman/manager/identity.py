@@ -10,6 +10,7 @@ chain that runs on; that is known by its pin.  Called by what looks, by attachin
 from __future__ import annotations
 
 from bpfman.model.link import ChainDetails
+from bpfman.model.targets import StructOpsAttach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ def link_of(kernel: Kernel, link: LinkRecord, program: ProgramRecord) -> KernelL
     if isinstance(link.details, ChainDetails):
         # What it runs changes with each change of the chain, and says nothing.
         return found if is_alive(kernel, program) or _is_pinned(kernel, link) else None
-    return found if found.program_id == link.program_id and is_alive(kernel, program) else None
+    if isinstance(link.details, StructOpsAttach):  # a link of a map: the kernel tells no program
+        same = not found.program_id and found.target_obj_id in (link.details.map_id, 0)
+    else:
+        same = found.program_id == link.program_id
+    return found if same and is_alive(kernel, program) else None
 
 
 def _is_pinned(kernel: Kernel, link: LinkRecord) -> bool:

@@ -106,7 +106,14 @@ def check(spec: LoadSpec, data: bytes) -> Request:
     for program, entry in zip(spec.programs, entries, strict=True):
         _check_kind(program, entry.section)
     programs = zip(spec.programs, entries, strict=True)
-    spec = spec._replace(programs=tuple(_with_hook(program, entry.section) for program, entry in programs))
+    if spec.map_owner_id is not None and any(program.type == "struct_ops" for program in spec.programs):
+        raise InvalidRequest(
+            "struct_ops have a map of their own that holds them together, and cannot use those of another program",
+            "load them without --map-owner-id",
+        )
+    spec = spec._replace(
+        programs=tuple(_with_hook(program, entry.section, summary) for program, entry in programs)
+    )
     for name, value in spec.globals.items():
         size = summary.variable(name).size
         if len(value) != size:
@@ -142,9 +149,11 @@ def _check_kind(program: ProgramSpec, section: str) -> None:
         )
 
 
-def _with_hook(program: ProgramSpec, section: str) -> ProgramSpec:
+def _with_hook(program: ProgramSpec, section: str, summary: ObjectSummary) -> ProgramSpec:
     """The program with the hook that it is for, where its kind has several: as asked, or as its section says."""
     kind = KINDS[program.type]
+    if kind.name == "struct_ops":
+        return program._replace(attach_func=summary.operations_of(program.name).type)
     if not kind.hooks:
         return program
     hook = program.attach_func or hook_of_section(kind, section)

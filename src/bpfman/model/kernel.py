@@ -84,7 +84,8 @@ class KernelMap(NamedTuple):
 
 
 class KernelLink(NamedTuple):
-    """A link, from `struct bpf_link_info`; what does not apply to its type is 0."""
+    """A link, from `struct bpf_link_info`; what does not apply to its type is 0.  `target_obj_id` is what a tracing
+    link is attached to, of struct_ops the map."""
 
     id: int
     program_id: int
@@ -109,5 +110,8 @@ class KernelLink(NamedTuple):
     def detached(self) -> bool:
         """Whether it hangs nowhere any more: somebody detached it by force, or what it was attached to is gone.  Of
         links of other types only their end tells."""
-        place = {3: self.cgroup_id, 5: self.netns_ino, 6: self.ifindex, 11: self.ifindex, 13: self.ifindex}
+        place = {
+            3: self.cgroup_id, 5: self.netns_ino, 6: self.ifindex, 9: self.target_obj_id, 11: self.ifindex,
+            13: self.ifindex,
+        }  # fmt: skip
         return place.get(self.type) == 0

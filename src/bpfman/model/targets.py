@@ -196,6 +196,17 @@ class IterAttach(NamedTuple):
         return self.name
 
 
+class StructOpsAttach(NamedTuple):
+    """Operations of the kernel's own, such as tcp_congestion_ops, that the program's functions take the place of: which
+    ones was fixed by the object.  `map_id` is the map that holds the functions together."""
+
+    operations: str = ""
+    map_id: int = 0
+
+    def __str__(self) -> str:
+        return self.operations
+
+
 TARGETS: dict[str, type] = {
     "tracepoint": TracepointAttach,
     "kprobe": KprobeAttach,
@@ -213,6 +224,7 @@ TARGETS: dict[str, type] = {
     "netfilter": NetfilterAttach,
     "perf_event": PerfEventAttach,
     "iter": IterAttach,
+    "struct_ops": StructOpsAttach,
 }
 
 if TYPE_CHECKING:
@@ -233,6 +245,7 @@ if TYPE_CHECKING:
         | NetfilterAttach
         | PerfEventAttach
         | IterAttach
+        | StructOpsAttach
     )
 
 

@@ -62,6 +62,8 @@ _FUNCTIONS: dict[str, tuple[str, tuple[type, ...]]] = {
     "bpf_map__set_pin_path": (STATUS, (_P, _S)),
     "bpf_map__reuse_fd": (STATUS, (_P, _INT)),
     "bpf_map__initial_value": (POINTER, (_P, c.POINTER(_SIZE))),
+    "bpf_map__set_map_flags": (STATUS, (_P, _U32)),
+    "bpf_map__autocreate": (FLAG, (_P,)),
     "bpf_map__set_autocreate": (STATUS, (_P, _BOOL)),
     "bpf_map__type": (NUMBER, (_P,)),
     "bpf_map__key_size": (NUMBER, (_P,)),

@@ -30,14 +30,10 @@ from bpfman.bpf.object_maps import PIN_BY_NAME
 from bpfman.errors import ForeignProgram, KernelRefused
 from bpfman.model.code import MapReference, ProgramCode
 from bpfman.model.kernel import KernelLink, KernelMap, KernelProgram
-from bpfman.model.kinds import (
-    ATTACH_NETKIT_PEER,
-    ATTACH_NETKIT_PRIMARY,
-    ATTACH_TCX_EGRESS,
-    ATTACH_TCX_INGRESS,
-    KINDS,
-)
+from bpfman.model.kinds import KINDS
+from bpfman.model.targets import StructOpsAttach
 from bpfman.testing.faults import Faults
+from bpfman.testing.links import LINKS, ORDERED, PERF_LINK, XDP_LINK
 from bpfman.testing.memory import LINK, MAP, PROGRAM, FakeLink, FakeMap, FakeProgram, Memory
 from bpfman.testing.wires import Filter, Wires
 
@@ -55,14 +51,7 @@ if TYPE_CHECKING:
     from bpfman.model.program import ProgramSpec
     from bpfman.model.targets import Target
 
-_XDP_LINK, _PERF_LINK, _TCX_LINK, _NETKIT_LINK = 6, 7, 11, 13  # enum bpf_link_type
-_ARRAY, _PERCPU_ARRAY = 2, 6  # enum bpf_map_type
-_ORDERED = {
-    "ingress": (_TCX_LINK, ATTACH_TCX_INGRESS),
-    "egress": (_TCX_LINK, ATTACH_TCX_EGRESS),
-    "primary": (_NETKIT_LINK, ATTACH_NETKIT_PRIMARY),
-    "peer": (_NETKIT_LINK, ATTACH_NETKIT_PEER),
-}
+_ARRAY, _PERCPU_ARRAY, _STRUCT_OPS_MAP = 2, 6, 26  # enum bpf_map_type
 _LOAD_MAP = b"\x18\x11" + bytes(14)  # r1 = a map, by descriptor
 _RETURN = b"\xb7\x00\x00\x00%c\x00\x00\x00\x95" + bytes(7)  # r0 = a verdict; exit
 
@@ -155,8 +144,8 @@ class FakeKernel(Faults, Kernel):
                 tuple(MapReference(2 * number, map_id) for number, map_id in enumerate(ids)),
             )
             loaded = self._new_program(spec.name, KINDS[spec.type].kernel_type, salt + code.instructions, ids)
-            section = next(entry.section for entry in summary.programs if entry.name == spec.name)
-            programs.append(LoadedProgram(spec, loaded.fd, loaded.info, code, "frags" in section))
+            [entry] = summary.select([spec.name])
+            programs.append(LoadedProgram(spec, loaded.fd, loaded.info, code, "frags" in entry.section))
         pinned_by_name = {each.name for each in summary.maps if each.pinning == PIN_BY_NAME}
         loaded_maps = tuple(
             LoadedMap(
@@ -183,6 +172,8 @@ class FakeKernel(Faults, Kernel):
                     FakeMap(self._memory, there) if there is not None else self._new_map(each.name, *shape),
                 )
             )
+        for operations in summary.operations:
+            found.append((operations.name, self._new_map(operations.name, _STRUCT_OPS_MAP, 4, 256, 1)))
         for section in sorted({variable.section for variable in summary.globals}):
             found.append((f"{name[:8]}{section}", self._new_map(f"{name[:8]}{section}", _ARRAY, 4, 8, 1)))
         return found
@@ -272,7 +263,7 @@ class FakeKernel(Faults, Kernel):
     def _xdp(self, ifindex: int, netns: str) -> int | None:
         self._memory.collect()
         place = (self._wires.nsid(netns), ifindex)
-        there = (link for link in self._memory.links.values() if link.type == _XDP_LINK)
+        there = (link for link in self._memory.links.values() if link.type == XDP_LINK)
         return next((link.program_id for link in there if (link.netns_ino, link.ifindex) == place), None)
 
     # links
@@ -299,7 +290,7 @@ class FakeKernel(Faults, Kernel):
         other = self._xdp(ifindex, netns)
         if other is not None:
             raise ForeignProgram(f"interface already has an XDP program attached: program {other}")
-        return self._new_link(program_fd, _XDP_LINK, self._wires.nsid(netns), ifindex)
+        return self._new_link(program_fd, XDP_LINK, self._wires.nsid(netns), ifindex)
 
     def attach_tcx(
         self, program_fd: int, ifindex: int, direction: str, netns: str, anchor: Anchor | None
@@ -309,7 +300,7 @@ class FakeKernel(Faults, Kernel):
         order = self._order[hook] = [link for link in self._order.get(hook, []) if self._is_attached(link)]
         if anchor is not None and anchor.kernel_link_id not in order:
             raise KernelRefused(f"attach to tcx {direction} of interface {ifindex}", errno.ENOENT)
-        kind, attach = _ORDERED[direction]
+        kind, attach = ORDERED[direction]
         link = self._new_link(program_fd, kind, nsid, ifindex, attach)
         place = len(order) if anchor is None else order.index(anchor.kernel_link_id) + (not anchor.before)
         order.insert(place, link.info.id)
@@ -319,7 +310,10 @@ class FakeKernel(Faults, Kernel):
         """There is every target."""
 
     def attach_target(self, kind: Kind, program_fd: int, target: Target) -> Link:
-        return self._new_link(program_fd, _PERF_LINK)
+        link = self._new_link(program_fd, LINKS.get(kind.module, PERF_LINK))
+        if isinstance(target, StructOpsAttach):  # a link of a map: the kernel tells no program
+            self._memory.links[link.info.id] = link.info._replace(program_id=0, target_obj_id=target.map_id)
+        return link
 
     def update_link(self, path: str, new_fd: int, old_fd: int) -> None:
         found = self._memory.pinned(path, LINK)

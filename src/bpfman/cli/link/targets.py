@@ -252,6 +252,15 @@ ITER = _row(
     "",
     needs="Linux 5.15 with CONFIG_DEBUG_INFO_BTF.",
 )
+STRUCT_OPS = _row(
+    "struct_ops",
+    "Lets the functions of a struct_ops take the place of operations of the kernel's own, such as those of a TCP "
+    "congestion control, as long as the link is there. It was loaded by the name of its variable, as `bpftool "
+    "struct_ops` shows it: --programs struct_ops:NAME; the first of its functions is the program that is listed.",
+    "",
+    needs="Linux 6.4 with CONFIG_DEBUG_INFO_BTF; which operations can be replaced, the kernel's version and "
+    "configuration decide.",
+)
 LSM = _row(
     "lsm",
     "Runs the program where the kernel's security modules decide; a value other than 0 refuses what was asked for. "
