@@ -7,6 +7,7 @@ import os
 import re
 
 import pytest
+from hypothesis import settings
 
 from bpfman.errors import Unsupported
 from bpfman.testing import leaks
@@ -15,6 +16,10 @@ from vmtest import features
 pytest_plugins = ["bpfman.testing.fixtures", "tests.kernel_objects", "tests.usdt_program"]
 
 CI = os.environ.get("CI") == "true"
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("bpfman", deadline=None)
+settings.load_profile("bpfman")
 
 # A CI machine has everything that the tests ask for, so a skip there means that its set-up is wrong and fails.
 # The exceptions: what the kernel is really without (vmtest/features.py knows), and another processor.

@@ -107,6 +107,46 @@ def test_an_index_in_an_index_is_followed(small, source):
     assert resolve(source, AMD64).root.digest == digest_of(outer)
 
 
+def put_rows(small, *rows: dict[str, object]):
+    body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": rows}).encode()
+    return small.put("acme/meter", "latest", OCI_INDEX, body)
+
+
+def test_indexes_for_no_platform_in_particular_are_looked_into(small, source):
+    """As one that joins the indexes of several releases."""
+    images = [image_for(small, ELF + name.encode(), name) for name in ("arm64", "amd64")]
+    put_index(small, *images)
+    inner = [index([each]) for each in images]
+    for each in inner:
+        small.put("acme/meter", digest_of(each), OCI_INDEX, each)
+    put_rows(small, *(described(each, OCI_INDEX) for each in inner))
+    assert resolve(source, AMD64).digest == digest_of(images[1][0])
+    with pytest.raises(PlatformMissing) as refused:
+        resolve(source, S390X)
+    assert refused.value.hint == "it has linux/amd64, linux/arm64"
+
+
+def test_an_image_for_no_platform_in_particular_is_taken_if_it_is_the_only_one(small, source):
+    data, _ = image_for(small, ELF, "amd64")
+    small.put("acme/meter", digest_of(data), OCI_MANIFEST, data)
+    sbom = described(data, OCI_MANIFEST, artifactType="application/spdx+json")
+    put_rows(small, sbom, described(data, OCI_MANIFEST))
+    assert resolve(source, AMD64).digest == digest_of(data)
+    put_rows(small, described(data, OCI_MANIFEST), described(data, OCI_MANIFEST))
+    with pytest.raises(PlatformMissing):
+        resolve(source, AMD64)
+
+
+def test_no_more_indexes_are_looked_into_than_anybody_needs(small, source):
+    inner = [index([image_for(small, ELF + bytes([number]), "arm64")]) for number in range(40)]
+    for each in inner:
+        small.put("acme/meter", digest_of(each), OCI_INDEX, each)
+    put_rows(small, *(described(each, OCI_INDEX) for each in inner))
+    with pytest.raises(MalformedImage, match="16 in all"):
+        resolve(source, AMD64)
+    assert len(small.seen) < 20
+
+
 def test_indexes_in_indexes_come_to_an_end(small, source):
     data, _ = image_for(small, ELF, "amd64")
     small.put("acme/meter", "x", OCI_MANIFEST, data)

@@ -103,6 +103,24 @@ def test_an_index_in_an_index_is_named_as_one(look, small):
     assert found.manifests[0].problem == "it is an index itself"
 
 
+def test_an_attestation_of_buildkit_is_named_as_one(look, small):
+    put_image(small, ELF)
+    image = small.manifests["acme/meter", "latest"][1]
+    statement = b'{"_type": "https://in-toto.io/Statement/v0.1"}'
+    attestation = manifest([statement], config(), "application/vnd.in-toto+json")
+    small.put("acme/meter", "attestation", OCI_MANIFEST, attestation)
+    row = described(
+        attestation, OCI_MANIFEST, platform={"os": "unknown", "architecture": "unknown"},
+        annotations={"vnd.docker.reference.type": "attestation-manifest"},
+    )  # fmt: skip
+    body = json.loads(index([(image, "amd64")]))
+    body["manifests"].append(row)
+    small.put("acme/meter", "latest", OCI_INDEX, json.dumps(body).encode())
+    _, found = look()
+    assert found.manifests[0].capabilities is not None
+    assert found.manifests[1].problem == "it is no image: attestation-manifest"
+
+
 def test_what_is_not_there(look):
     with pytest.raises(ImageNotFound):
         look()

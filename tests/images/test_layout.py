@@ -22,7 +22,7 @@ from bpfman.errors import (
 from bpfman.images import limits
 from bpfman.images.contents import read_config, read_object, resolve
 from bpfman.images.digest import digest_of
-from bpfman.images.manifest import DOCKER_MANIFEST, OCI_MANIFEST, document_of
+from bpfman.images.manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Document, document_of
 from bpfman.images.platform import Platform
 from bpfman.images.transport.location import Access, open_source, open_target, parse_location
 from tests.images.conftest import OBJECTS
@@ -279,6 +279,29 @@ def test_a_layout_that_makes_no_sense_is_refused(tmp_path, name, content, said):
     (tmp_path / "x" / name).write_text(content)
     with pytest.raises(MalformedImage, match=said):
         read(f"oci:{tmp_path}/x")
+
+
+def test_an_archive_of_the_other_sort_is_told(tmp_path):
+    write(f"oci-archive:{tmp_path}/oci.tar")
+    with pytest.raises(ImageNotFound) as refused:
+        read(f"docker-archive:{tmp_path}/oci.tar")
+    assert refused.value.hint.endswith(f"oci-archive:{tmp_path}/oci.tar")
+    (tmp_path / "docker.tar").write_bytes(tar({"manifest.json": b"[]"}))
+    with pytest.raises(ImageNotFound) as refused:
+        read(f"oci-archive:{tmp_path}/docker.tar")
+    assert refused.value.hint.endswith(f"docker-archive:{tmp_path}/docker.tar")
+
+
+def test_a_layout_may_be_the_index_of_one_image(tmp_path):
+    """As go-containerregistry writes one: an entry for each platform, and no names."""
+    document = write(f"oci:{tmp_path}/x")
+    row = {"mediaType": OCI_MANIFEST, "digest": document.digest, "size": len(document.data)}
+    rows = [{**row, "platform": {"os": "linux", "architecture": name}} for name in ("amd64", "arm64")]
+    body = json.dumps({"schemaVersion": 2, "manifests": rows}).encode()
+    (tmp_path / "x/index.json").write_bytes(body)
+    with source(f"oci:{tmp_path}/x") as opened:
+        assert opened.manifest() == Document(body, OCI_INDEX, digest_of(body))
+        assert resolve(opened, Platform("linux", "arm64")).digest == document.digest
 
 
 def test_an_archive_with_a_name_twice_is_refused(tmp_path):

@@ -13,6 +13,8 @@ from bpfman.images.labels import read_labels
 from bpfman.images.layer import object_in
 from bpfman.images.manifest import (
     DOCKER_CONFIG,
+    INDEX_TYPES,
+    MANIFEST_TYPES,
     OCI_CONFIG,
     Document,
     ImageIndex,
@@ -54,13 +56,59 @@ class Image(NamedTuple):
 def resolve(source: Source, platform: Platform, root: Document | None = None) -> Image:
     """The image of that platform.  PlatformMissing lists what there is instead."""
     root = root or source.manifest()
-    document, depth = root, 0
-    while isinstance(found := parse_manifest(document, f"the manifest of {source}"), ImageIndex):
-        depth += 1
-        if depth > limits.MAX_INDEX_DEPTH:
-            raise MalformedImage(f"{source} is an index in an index, more than {limits.MAX_INDEX_DEPTH} deep")
-        document = fetch_manifest(source, choose(found, platform, str(source)))
-    return Image(root, document, found)
+    search = _Search(source, platform)
+    found = search.image(root, 0)
+    if found is None:
+        raise PlatformMissing(
+            f"no {platform.os}/{platform.architecture} manifest found in image index {source}",
+            f"it has {', '.join(sorted(search.platforms)) or 'none for Linux'}",
+        )
+    return Image(root, *found)
+
+
+class _Search:
+    """The way from an index, which may list others, to the image of a platform; `platforms` are those that it saw."""
+
+    def __init__(self, source: Source, platform: Platform) -> None:
+        self._source = source
+        self._platform = platform
+        self._left = limits.MAX_INDEXES
+        self.platforms: set[str] = set()
+
+    def image(self, document: Document, depth: int) -> tuple[Document, ImageManifest] | None:
+        found = parse_manifest(document, f"the manifest of {self._source}")
+        if isinstance(found, ImageManifest):
+            return document, found
+        self._left -= 1
+        if depth == limits.MAX_INDEX_DEPTH or self._left < 0:
+            raise MalformedImage(
+                f"{self._source} is an index of indexes, more than {limits.MAX_INDEX_DEPTH} deep or"
+                f" {limits.MAX_INDEXES} in all"
+            )
+        for entry in self._candidates(found):
+            image = self.image(fetch_manifest(self._source, entry), depth + 1)
+            if image is not None:
+                return image
+        return None
+
+    def _candidates(self, index: ImageIndex) -> list[Descriptor]:
+        """The entry for the platform; its variant decides only where there are several.
+
+        Where there is none, what is for no platform in particular: indexes, and an image that is the only one."""
+        self.platforms |= {
+            str(each.platform) for each in index.manifests if each.platform and each.platform.os == "linux"
+        }
+        found = [
+            each for each in index.manifests if each.platform and each.platform[:2] == self._platform[:2]
+        ]
+        exact = [each for each in found if each.platform and each.platform.variant == self._platform.variant]
+        if found:
+            return [*exact, *found][:1]
+        others = [each for each in index.manifests if each.platform is None and not each.artifact_type]
+        images = [each for each in others if each.media_type in MANIFEST_TYPES]
+        return [each for each in others if each.media_type in INDEX_TYPES] + (
+            images if len(images) == 1 else []
+        )
 
 
 def fetch_manifest(source: Source, descriptor: Descriptor) -> Document:
@@ -71,25 +119,6 @@ def fetch_manifest(source: Source, descriptor: Descriptor) -> Document:
             f"the manifest {descriptor.digest} has {len(document.data)} bytes, its index says {descriptor.size}"
         )
     return document._replace(media_type=document.media_type or descriptor.media_type)
-
-
-def choose(index: ImageIndex, platform: Platform, where: str) -> Descriptor:
-    """The entry for a platform; its variant decides only where there are several."""
-    found = [each for each in index.manifests if _is_for(each.platform, platform)]
-    if not found:
-        there = sorted(
-            {str(each.platform) for each in index.manifests if each.platform and each.platform.os == "linux"}
-        )
-        raise PlatformMissing(
-            f"no {platform.os}/{platform.architecture} manifest found in image index {where}",
-            f"it has {', '.join(there) or 'none for Linux'}",
-        )
-    exact = [each for each in found if each.platform and each.platform.variant == platform.variant]
-    return next(iter([*exact, *found]))
-
-
-def _is_for(found: Platform | None, wanted: Platform) -> bool:
-    return found is not None and found[:2] == wanted[:2]
 
 
 def read_config(source: Source, manifest: ImageManifest) -> Mapping[str, str]:

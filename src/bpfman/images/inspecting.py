@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     ReadBytecode = Callable[[bytes, ByteOrder], Bytecode]
 
+_ATTACHED = "vnd.docker.reference.type"  # what buildkit lists beside images: attestations
 _MOST_FETCHED = 64  # platforms of one index; there are thirteen that BPF runs on
 
 
@@ -69,6 +70,9 @@ def _inspect_entry(source: Source, entry: Descriptor, read: ReadBytecode) -> Ins
     found = parse_manifest(document, f"manifest {entry.digest} of {source}")
     if isinstance(found, ImageIndex):
         return Inspected(entry, Labels(), (), found.annotations, None, "it is an index itself")
+    if attached := entry.annotations.get(_ATTACHED):
+        layers, annotations = found.layers, found.annotations
+        return Inspected(entry, Labels(), layers, annotations, None, f"it is no image: {attached}")
     platform = entry.platform or Platform("linux", "")
     return _inspect_image(source, entry, Image(document, document, found), platform, read)
 

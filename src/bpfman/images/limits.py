@@ -15,6 +15,7 @@ MAX_ANSWER = 1 << 20  # a token, an error
 MAX_MANIFESTS = 1000  # entries of an index
 MAX_LAYERS = 128  # Docker's own bound
 MAX_INDEX_DEPTH = 3  # an index in an index in an index
+MAX_INDEXES = 16  # looked into for one image
 MAX_TAR_ENTRIES = 10_000
 MAX_REFERRERS = 1000
 MAX_PAGES = 50  # of a list that a registry gives page by page

@@ -152,17 +152,12 @@ class Images:
         return self.cache.entries()
 
     def remove(self, image: str) -> Pruned:
-        """Remove an image from the cache: a name for all platforms, or a digest under all names.  NotCached."""
+        """Remove an image from the cache: a name for all platforms, or a digest under all names, of which the first
+        twelve hexadecimal digits will do.  NotCached."""
         from bpfman.errors import NotCached
-        from bpfman.images.digest import is_digest
+        from bpfman.images.cache.naming import matching
 
-        name = image if is_digest(image) else str(parse_location(image))
-        digest = name.partition("@")[2] or name
-        removed = self.cache.remove(
-            lambda entry: (
-                entry.reference == name or (is_digest(image) and digest in (entry.digest, entry.root))
-            )
-        )
+        removed = self.cache.remove(matching(image, self.cached()))
         if not removed.entries:
             raise NotCached(f"image {image} not in cache", "`bpfman image list` shows what is")
         return removed

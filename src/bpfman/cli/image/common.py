@@ -34,12 +34,17 @@ def images(args: Arguments, credentials: Credentials | None = None) -> Iterator[
     from bpfman.store.layout import Layout
 
     with Progress(sys.stderr) as progress:
+
+        def warn(message: str) -> None:
+            progress.wipe()
+            _warn(message)
+
         known = credentials or getattr(args, "registry_auth", None)
         access = Access(known, os.environ, None, progress if progress.visible else None)
         yield Images(
             args.image_cache_dir,
             access=access,
-            warn=_warn,
+            warn=warn,
             config=args.config or CONFIG_PATH,
             layout=Layout(args.runtime_dir),
             who=this_process(command_line(["bpfman", *sys.argv[1:]])),

@@ -45,7 +45,10 @@ class Progress:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """The line is wiped: what comes next begins at its beginning."""
+        self.wipe()
+
+    def wipe(self) -> None:
+        """What comes next begins at the line's beginning."""
         if self._shown:
             self._show("")
             self._show("")

@@ -31,7 +31,15 @@ def run(args: Arguments) -> None:
 
 COMMAND = Command(
     run,
-    arguments=[Argument("images", "IMAGE", "Images by name, or by digest.", many=True, complete="images")],
+    arguments=[
+        Argument(
+            "images",
+            "IMAGE",
+            "Images by name, by digest, or by the first 12 digits of one.",
+            many=True,
+            complete="images",
+        )
+    ],
     flags=[IGNORE_MISSING],
     description="""\
 Removes images from the cache, and the bytes that no other image there needs. A digest removes an image under all its \

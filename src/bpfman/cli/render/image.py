@@ -20,9 +20,18 @@ if TYPE_CHECKING:
 
 
 def cached_table(entries: list[Entry]) -> list[str]:
-    headers = ("IMAGE", "PLATFORM", "DIGEST", "SIZE", "PULLED AT")
+    """A digest's beginning is enough to remove the image, and leaves room for its name; JSON has it whole."""
+    from bpfman.images.cache.naming import short
+
+    headers = ("IMAGE", "PLATFORM", "DIGEST", "SIZE", "PULLED")
     rows = (
-        (entry.reference, entry.platform, entry.digest, f"{entry.size}B", rfc3339(entry.pulled_at))
+        (
+            entry.reference,
+            entry.platform,
+            short(entry.digest),
+            f"{entry.size}B",
+            rfc3339(entry.pulled_at)[:10],
+        )
         for entry in entries
     )
     return table(headers, rows)

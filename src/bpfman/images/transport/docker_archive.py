@@ -63,6 +63,11 @@ class DockerArchive:
 
     def _entry(self, name: str) -> Mapping[str, Any]:
         where = f"{_LIST} of {self._what}"
+        if not self._files.has(_LIST) and self._files.has("oci-layout"):
+            raise ImageNotFound(
+                f"{self._what} is not what `docker save` writes",
+                f"it looks like an OCI layout: oci-archive:{self._files}",
+            )
         rows = documents.read_objects(
             self._files.read(_LIST, limits.MAX_DOCUMENT), where, limits.MAX_MANIFESTS
         )

@@ -49,7 +49,10 @@ class Layout:
         version = version or self._name
         if digests.is_digest(version):
             return self._read_manifest(version, "")
-        entries = self._index().manifests
+        document, index = self._index()
+        entries = index.manifests
+        if not version and _is_one_image(entries):
+            return document
         found = [each for each in entries if not version or version in _names(each)]
         if len(found) != 1:
             raise self._unclear(version, entries, len(found))
@@ -81,7 +84,7 @@ class Layout:
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
         """Entries of index.json whose manifests have this subject, and those listed under the fallback tag."""
-        entries = self._index().manifests
+        entries = self._index()[1].manifests
         listed = [each for each in entries if fallback_tag(digest) in _names(each)]
         found = [each for each in entries if each not in listed and self._subject(each) == digest]
         for each in listed:
@@ -97,17 +100,25 @@ class Layout:
         subject = parse_manifest(document, f"manifest {entry.digest} of {self._what}").subject
         return subject.digest if subject else ""
 
-    def _index(self) -> ImageIndex:
+    def _index(self) -> tuple[Document, ImageIndex]:
+        self._check_mark()
+        document = document_of(self._files.read(_INDEX, limits.MAX_DOCUMENT), OCI_INDEX)
+        index = parse_manifest(document, f"{_INDEX} of {self._what}")
+        if not isinstance(index, ImageIndex):
+            raise MalformedImage(f"{_INDEX} of {self._what} is no index")
+        return document, index
+
+    def _check_mark(self) -> None:
+        if not self._files.has(_MARK) and self._files.has("manifest.json"):
+            raise ImageNotFound(
+                f"{self._what} is no OCI layout",
+                f"it looks like what `docker save` writes: docker-archive:{self._files}",
+            )
         mark = documents.read_object(self._files.read(_MARK, limits.MAX_ANSWER), f"{_MARK} of {self._what}")
         if not documents.text(mark, "imageLayoutVersion", _MARK).startswith("1."):
             raise MalformedImage(
                 f"{self._what} is a layout of version {mark['imageLayoutVersion'][:20]}, expected 1"
             )
-        data = self._files.read(_INDEX, limits.MAX_DOCUMENT)
-        index = parse_manifest(document_of(data, OCI_INDEX), f"{_INDEX} of {self._what}")
-        if not isinstance(index, ImageIndex):
-            raise MalformedImage(f"{_INDEX} of {self._what} is no index")
-        return index
 
     # writing
 
@@ -141,13 +152,18 @@ class Layout:
         described = referrer_json(document)
         if name:
             described["annotations"] = {**described.get("annotations", {}), REF_NAME: name}
-        rows = [as_json(each) for each in self._index().manifests]
+        rows = [as_json(each) for each in self._index()[1].manifests]
         kept = [row for row in rows if not _replaces(row, document.digest, name)]
         self._write_index([*kept, described])
 
     def _write_index(self, rows: list[dict[str, Any]]) -> None:
         index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": rows}
         self._files.write(_INDEX, documents.dump(index))
+
+
+def _is_one_image(entries: tuple[Descriptor, ...]) -> bool:
+    """Whether index.json is itself the index of one image: platforms, and no names."""
+    return len(entries) > 1 and all(each.platform and not _names(each) for each in entries)
 
 
 def _replaces(row: dict[str, Any], digest: str, name: str) -> bool:
