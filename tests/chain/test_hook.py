@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import struct
 
 import pytest
 
@@ -11,6 +12,8 @@ import bpfman
 from bpfman import ProgramSpec
 from bpfman.bpf.program import Program
 from bpfman.errors import ChainLimit, KernelRefused, VerifierRefused
+from bpfman.model.kinds import PROG_XDP
+from bpfman.syscalls import bpf
 from tests.bpf.crafted import OBJECTS
 
 pytestmark = [pytest.mark.kernel, pytest.mark.network, pytest.mark.feature("xdp")]
@@ -96,11 +99,26 @@ def test_a_refusal_names_the_member_that_was_there_before(manager, hook, load, a
     assert '"Proprietary"' in error.hint
 
 
+def allows(frames: int) -> bool:
+    """Whether the kernel takes a program of so many functions, each of which calls the next."""
+    calls_the_next, leaves = b"\x85\x10" + struct.pack("=hi", 0, 1), b"\x95" + bytes(7)
+    code = (calls_the_next + leaves) * (frames - 1) + b"\xb7" + bytes(7) + leaves
+    try:
+        os.close(bpf.prog_load(PROG_XDP, code, "GPL"))
+    except OSError:
+        return False
+    return True
+
+
 def test_a_member_that_calls_too_deep_is_named_with_the_limit(manager, hook, load, attach, run):
-    """Eight frames are the kernel's limit, and the chain's main program is one."""
+    """Eight frames are the kernel's limit (sixteen on some newer ones), and the chain's main program is one."""
     deep = load("deep_calls")
     first = attach(deep)
     assert run() == 2
+    if allows(9):
+        attach(load("xdp_pass"))
+        assert run() == 2
+        return
     error = refused(manager, hook, ChainLimit, attach, load("xdp_pass"))
     assert 'program "deep_calls"' in str(error)
     assert "8 frames" in str(error)

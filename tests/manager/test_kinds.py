@@ -85,10 +85,10 @@ def burn(_) -> None:
 IN_CGROUP = CgroupAttach(cgroup="CGROUP")
 #: program, what it is attached to, what makes it run, its row in `runs`
 KERNEL = [
-    (ProgramSpec("kprobe", "on_entry"), KprobeAttach("do_unlinkat"), unlink, 0),
-    (ProgramSpec("kretprobe", "on_return"), KprobeAttach("do_unlinkat"), unlink, 1),
-    (ProgramSpec("fentry", "on_fentry", "do_unlinkat"), FentryAttach(), unlink, 2),
-    (ProgramSpec("fexit", "on_fexit", "do_unlinkat"), FexitAttach(), unlink, 3),
+    (ProgramSpec("kprobe", "on_entry"), KprobeAttach("vfs_unlink"), unlink, 0),
+    (ProgramSpec("kretprobe", "on_return"), KprobeAttach("vfs_unlink"), unlink, 1),
+    (ProgramSpec("fentry", "on_fentry", "vfs_unlink"), FentryAttach(), unlink, 2),
+    (ProgramSpec("fexit", "on_fexit", "vfs_unlink"), FexitAttach(), unlink, 3),
     (ProgramSpec("lsm", "on_lsm", "path_unlink"), LsmAttach(), unlink, 4),
 ]
 USER = [

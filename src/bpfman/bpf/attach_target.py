@@ -44,4 +44,4 @@ def _explained(kind: Kind, function: str) -> Exception:
             f'{kind.name} cannot be attached to "{function}": it is not in the BTF of the kernel or its modules',
             "it may be inlined, in assembler or in a module without BTF; attach a kprobe",
         )
-    return symbol_not_found(f"{kind.name} target", function, names, kallsyms.HINT)
+    return symbol_not_found(f"{kind.name} target", function, names, kallsyms.hint(prefix + function))

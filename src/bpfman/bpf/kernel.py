@@ -11,7 +11,7 @@ from bpfman.bpf import info, pin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, Protocol
 
     from bpfman.bpf.link.link import Link
@@ -213,6 +213,12 @@ class Kernel:
     def attach_target(self, kind: Kind, program_fd: int, target: Target) -> Link:
         """Attach to a target that has a link of its own."""
         return _module(kind).create(kind, program_fd, target)
+
+    def missing_functions(self, names: Iterable[str]) -> set[str]:
+        """Those that neither the kernel nor a module of it has now."""
+        from bpfman.bpf import kallsyms
+
+        return kallsyms.missing(names)
 
     def update_link(self, path: str, new_fd: int, old_fd: int) -> None:
         """Switch the link pinned at `path`."""

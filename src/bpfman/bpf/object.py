@@ -95,8 +95,23 @@ def load(
         try:
             return _load(handle, summary, specs, globals, reuse, printed)
         except BaseException:
-            libbpf.call("bpf_object__close", handle)
+            _discard(handle)
             raise
+
+
+def _discard(handle: int) -> None:
+    """Close an object that was not loaded.  libbpf 1.1 keeps the BTF of all modules open, once it has looked for a
+    function there, until it loads: so it is to load nothing."""
+    try:
+        for program in libbpf.iterate("bpf_object__next_program", handle):
+            libbpf.call("bpf_program__set_autoload", program, False)
+        for map_handle in libbpf.iterate("bpf_object__next_map", handle):
+            libbpf.call("bpf_map__set_autocreate", map_handle, False)
+        libbpf.call("bpf_object__load", handle)
+    except OSError:  # it was loaded, or what it is refused for has been told
+        pass
+    finally:
+        libbpf.call("bpf_object__close", handle)
 
 
 def _load(

@@ -94,9 +94,11 @@ def _explained(error: VerifierRefused, composition: Composition, place: Place) -
             "where it is the only one",
         )
     if _FRAMES in error.log:
+        allowed = int(error.log.partition(_FRAMES)[2].split()[0]) - 1
         return ChainLimit(
-            f"{who} calls functions too deep to share {place}: the kernel allows 8 frames, and the chain needs one",
-            "in a chain a program may call six functions deep, seven where it is the only one",
+            f"{who} calls functions too deep to share {place}: the kernel allows {allowed} frames, and the chain "
+            "needs one",
+            f"in a chain a program may call {allowed - 2} functions deep, {allowed - 1} where it is the only one",
         )
     if any(words in error.log for words in _SIZE):
         return ChainLimit(

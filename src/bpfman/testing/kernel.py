@@ -315,6 +315,10 @@ class FakeKernel(Faults, Kernel):
             self._memory.links[link.info.id] = link.info._replace(program_id=0, target_obj_id=target.map_id)
         return link
 
+    def missing_functions(self, names: Iterable[str]) -> set[str]:
+        """There is every function."""
+        return set()
+
     def update_link(self, path: str, new_fd: int, old_fd: int) -> None:
         found = self._memory.pinned(path, LINK)
         if found is None:

@@ -11,7 +11,7 @@ import errno
 from bpfman.bpf import refusals
 from bpfman.bpf.link import events
 from bpfman.bpf.near import symbol_not_found
-from bpfman.errors import InvalidRequest, KernelRefused
+from bpfman.errors import Conflict, InvalidRequest, KernelRefused
 from bpfman.syscalls import probes
 
 TYPE_CHECKING = False
@@ -44,15 +44,20 @@ def create(kind: Kind, program_fd: int, target: KprobeAttach) -> Link:
 def _explained(what: str, error: OSError, target: KprobeAttach) -> Exception:
     from bpfman.bpf import kallsyms
 
+    function = target.fn_name.rpartition(":")[2]  # MODULE:FUNCTION, where the kernel takes it (6.7)
     if error.errno in (errno.ENOENT, errno.EINVAL, errno.EADDRNOTAVAIL, errno.EILSEQ):
         names = kallsyms.functions()
-        if target.fn_name not in names:
-            return symbol_not_found("kernel function", target.fn_name, names, kallsyms.HINT)
+        if function not in names:
+            return symbol_not_found("kernel function", function, names, kallsyms.hint(function))
+    if error.errno == errno.EADDRNOTAVAIL:
+        return Conflict(
+            f"{what}: several functions have that name, in {', '.join(kallsyms.modules_with(function))}",
+            "give MODULE:FUNCTION where one of them is in a module; else probe a function that calls the one you mean",
+        )
     hints = {
         errno.EINVAL: "the offset is past the end of the function, or the kernel does not allow probes there "
         "(/sys/kernel/debug/kprobes/blacklist)",
         errno.EILSEQ: "the offset is inside of an instruction",
-        errno.EADDRNOTAVAIL: "several functions of the kernel have that name; probe one that calls it",
     }
     hint = hints.get(error.errno or 0) or refusals.hint(error.errno or 0)
     return KernelRefused(what, error.errno or 0, hint)

@@ -99,7 +99,13 @@ KPROBE = _row(
     "when it returns.",
     " vfs_read",
     needs="Linux 5.15 with CONFIG_KPROBES, not locked down for confidentiality.",
-    arguments=[Argument("fn_name", "FUNCTION", "The function, as /proc/kallsyms has it.")],
+    arguments=[
+        Argument(
+            "fn_name",
+            "FUNCTION",
+            "The function, as /proc/kallsyms has it; of a module, also MODULE:FUNCTION (Linux 6.7).",
+        )
+    ],
     flags=[OFFSET],
 )
 UPROBE = _row(

@@ -10,7 +10,7 @@ from bpfman.manager import detaching
 from bpfman.manager.doctor.finding import Finding
 from bpfman.manager.identity import link_of
 from bpfman.model.link import ChainDetails
-from bpfman.model.targets import PerfEventAttach
+from bpfman.model.targets import KprobeAttach, PerfEventAttach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def examine(work: Work) -> Iterator[Finding]:
             yield Finding(subject, what, "pin it", partial(_pin, work, link))
         elif told := _parts_missing(work, link):
             yield Finding(subject, told, "none: detach it and attach it again to have all")
+    yield from _of_unloaded_modules(work)
 
 
 def _parts_missing(work: Work, link: LinkRecord) -> str:
@@ -50,6 +51,23 @@ def _parts_missing(work: Work, link: LinkRecord) -> str:
     if not 0 < there < cpus:
         return ""
     return f"samples {there} of {cpus} CPUs: somebody removed a pin in {link.pin_path}, or a CPU came later"
+
+
+def _of_unloaded_modules(work: Work) -> Iterator[Finding]:
+    """A kprobe on a function of a module does not keep the module, nor come to life with it again."""
+    probes = [link for link in work.store.links() if isinstance(link.details, KprobeAttach)]
+    missing = work.kernel.missing_functions([_function(link) for link in probes]) if probes else ()
+    for link in probes:
+        if _function(link) in missing:
+            yield Finding(
+                f"link {link.id} ({link.kind} of program {link.program_id})",
+                f"its function {_function(link)} went with its module, which was unloaded: it never runs again",
+                "none: load the module, detach the link and attach the program again",
+            )
+
+
+def _function(link: LinkRecord) -> str:
+    return str(getattr(link.details, "fn_name", ""))
 
 
 def _drop(work: Work, link: LinkRecord) -> None:
