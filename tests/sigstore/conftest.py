@@ -23,6 +23,7 @@ from tests.images.conftest import (  # noqa: F401 - fixtures
 )
 from tests.sigstore.cosign import Cosign, KeyPair
 from tests.sigstore.instance import Instance, instance
+from tests.trust.conftest import node  # noqa: F401 - a fixture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cosign signs, bpfman verifies and the kernel runs it: keys and people, both layouts, all registries."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from bpfman.errors import SignatureRefused, Unsigned
+from bpfman.model.audit import ACCEPTED, REFUSED
+from tests.images.conftest import PASSWORD, USER
+from tests.sigstore.conftest import OBJECT, publish
+from tests.trust.signer import World
+
+pytestmark = pytest.mark.kernel
+
+PERSON = "dev@example.com"
+LAYOUTS = pytest.mark.parametrize("bundle", [True, False], ids=["bundle", "tag"])
+
+
+def keyless(cosign, image, sigstore, how: str, person: str = PERSON) -> None:
+    if how == "tag":
+        cosign.sign_keyless_by_tag(image, sigstore, person)
+    else:
+        cosign.sign_keyless(image, sigstore, person, log={"log1": 1, "log2": 2}[how])
+
+
+@pytest.fixture
+def believe(node, sigstore):
+    """Take what one person signed, by the instance's word."""
+
+    def person(email: str = PERSON, *lines: str) -> None:
+        node.believe(sigstore.trusted_root.read_bytes(), email, sigstore.issuer.url, *lines)
+
+    return person
+
+
+class TestKeys:
+    @LAYOUTS
+    def test_the_right_key(self, cosign, image, keys, node, bundle):
+        cosign.sign(image.pinned, keys, bundle=bundle)
+        node.believe_key(keys.public)
+        assert node.load(image.tag).status.kernel is not None
+        (event,) = node.events()
+        assert (event.verdict, event.digest, event.image) == (ACCEPTED, image.digest, image.tag)
+
+    @LAYOUTS
+    def test_another_key(self, cosign, image, keys, other_keys, node, bundle):
+        cosign.sign(image.pinned, other_keys, bundle=bundle)
+        node.believe_key(keys.public, "allow_unsigned = true")
+        with pytest.raises(SignatureRefused, match="signature: "):
+            node.load(image.tag)
+        node.holds_nothing()
+        assert [event.verdict for event in node.events()] == [REFUSED]
+
+    @LAYOUTS
+    def test_several_signatures(self, cosign, image, keys, other_keys, node, bundle):
+        cosign.sign(image.pinned, other_keys, bundle=bundle)
+        cosign.sign(image.pinned, keys, bundle=bundle)
+        cosign.sign(image.pinned, other_keys, "-a", "by=others", bundle=bundle)
+        node.believe_key(keys.public)
+        assert node.load(image.tag).status.kernel is not None
+
+    def test_the_layout_that_is_good_counts(self, cosign, image, keys, other_keys, node):
+        cosign.sign(image.pinned, other_keys, bundle=True)
+        cosign.sign(image.pinned, keys, bundle=False)
+        node.believe_key(keys.public)
+        assert node.load(image.tag).status.kernel is not None
+
+    def test_nobody(self, image, keys, node):
+        node.believe_key(keys.public)
+        with pytest.raises(Unsigned):
+            node.load(image.tag)
+        node.holds_nothing()
+
+    def test_a_signature_of_another_image_is_none(
+        self, cosign, image, host, environment, tmp_path, keys, node
+    ):
+        other = publish(host, environment, tmp_path, str(OBJECT.with_name("xdp_pass.o")))
+        cosign.sign(other.pinned, keys)
+        node.believe_key(keys.public)
+        with pytest.raises(Unsigned):
+            node.load(image.tag)
+
+
+class TestPeople:
+    @pytest.mark.parametrize("how", ["log1", "log2", "tag"])
+    def test_the_right_person(self, cosign, image, sigstore, node, believe, how):
+        keyless(cosign, image.pinned, sigstore, how)
+        believe()
+        assert node.load(image.tag).status.kernel is not None
+        (event,) = node.events()
+        assert event.verdict == ACCEPTED
+        assert PERSON in event.reason
+        assert node.warnings == []
+
+    @pytest.mark.parametrize("how", ["log1", "log2", "tag"])
+    def test_somebody_else(self, cosign, image, sigstore, node, believe, how):
+        keyless(cosign, image.pinned, sigstore, how, "mallory@example.com")
+        believe(PERSON, "allow_unsigned = true")
+        with pytest.raises(SignatureRefused, match=r"identity: it was signed by mallory@example\.com"):
+            node.load(image.tag)
+        node.holds_nothing()
+
+    def test_another_instance(self, cosign, image, sigstore, node, tmp_path_factory):
+        """The right name, certified by an instance that nobody here believes in."""
+        keyless(cosign, image.pinned, sigstore, "log2")
+        node.believe(World().trusted_root(), PERSON, sigstore.issuer.url)
+        with pytest.raises(SignatureRefused, match=r"(certificate|log|timestamp): "):
+            node.load(image.tag)
+        node.holds_nothing()
+
+    def test_somebody_among_others(self, cosign, image, sigstore, node, believe):
+        for person, how in (("a@example.com", "log1"), (PERSON, "log2"), ("b@example.com", "tag")):
+            keyless(cosign, image.pinned, sigstore, how, person)
+        believe()
+        assert node.load(image.tag).status.kernel is not None
+        believe("b@example.com")
+        assert node.load(image.tag).status.kernel is not None
+
+    def test_a_key_and_a_log(self, cosign, image, keys, sigstore, node):
+        """With a key, cosign enters it into a log and has it stamped as well."""
+        config = (f"--signing-config={sigstore.signing_config}", f"--trusted-root={sigstore.trusted_root}")
+        cosign.run("sign", "--yes", f"--key={keys.private}", *config, "--allow-http-registry", image.pinned,
+                   password=keys.password)  # fmt: skip
+        node.believe_key(
+            keys.public,
+            f'trusted_root = "{sigstore.trusted_root}"',
+            "require_log = true",
+            "require_timestamp = true",
+        )
+        assert node.load(image.tag).status.kernel is not None
+
+
+class TestPlatforms:
+    """An index, and the image of this machine's platform in it: a signature of either is one of the bytecode."""
+
+    @pytest.fixture
+    def index(self, host, environment, tmp_path):
+        words = [f"linux/{arch}={OBJECT}" for arch in ("amd64", "arm64")]
+        return publish(host, environment, tmp_path, *words)
+
+    @LAYOUTS
+    def test_the_index_is_signed(self, cosign, index, keys, node, bundle):
+        cosign.sign(index.pinned, keys, bundle=bundle)
+        node.believe_key(keys.public)
+        assert node.load(index.tag).status.kernel is not None
+
+    @LAYOUTS
+    def test_all_are_signed(self, cosign, index, keys, node, bundle):
+        cosign.sign(index.pinned, keys, "--recursive", bundle=bundle)
+        node.believe_key(keys.public)
+        assert node.load(index.tag).status.kernel is not None
+        platform = node.manager.programs()[0].record.image.digest
+        assert platform != index.digest
+        assert node.load(f"{index.repository}@{platform}").status.kernel is not None
+
+    def test_the_platform_is_signed(self, cosign, index, keys, node):
+        node.configure()
+        platform = node.load(index.tag).record.image.digest
+        cosign.sign(f"{index.repository}@{platform}", keys)
+        node.believe_key(keys.public)
+        assert node.load(index.tag).status.kernel is not None
+
+
+class TestAirGap:
+    """Signatures travel with a copy, and are verified where there is no network."""
+
+    @pytest.mark.parametrize("how", ["log2", "tag"])
+    def test_a_copy_in_an_archive(self, cosign, image, sigstore, node, believe, tmp_path, how):
+        keyless(cosign, image.pinned, sigstore, how)
+        archive = f"oci-archive:{tmp_path}/meter.tar:1"
+        copied = node.images.copy(image.tag, archive)
+        assert copied.digest == image.digest
+        believe()
+        assert node.load(archive).status.kernel is not None
+        believe("else@example.com")
+        with pytest.raises(SignatureRefused):
+            node.load(archive)
+
+    def test_an_archive_without_its_signatures(self, cosign, image, sigstore, node, believe, tmp_path):
+        keyless(cosign, image.pinned, sigstore, "log2")
+        archive = f"oci-archive:{tmp_path}/meter.tar:1"
+        node.images.copy(image.tag, archive, referrers=False)
+        believe()
+        with pytest.raises(Unsigned):
+            node.load(archive)
+        node.holds_nothing()
+
+    def test_a_copy_to_another_registry(self, cosign, image, go_registry, sigstore, node, believe):
+        keyless(cosign, image.pinned, sigstore, "log1")
+        target = f"{go_registry}/mirror/{image.repository.rpartition('/')[2]}:1"
+        node.images.copy(image.tag, target)
+        believe()
+        assert node.load(target).status.kernel is not None
+
+
+def test_a_registry_that_wants_to_know_who_asks(
+    cosign, private_registry, authority, environment, home, keys, node, tmp_path
+):
+    authority.believed_by(home, private_registry)
+    folder = home / ".docker"
+    folder.mkdir()
+    auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    (folder / "config.json").write_text(json.dumps({"auths": {private_registry: {"auth": auth}}}))
+    image = publish(private_registry, environment, tmp_path)
+    who = (f"--registry-username={USER}", f"--registry-password={PASSWORD}")
+    cosign.sign(image.pinned, keys, *who, f"--registry-cacert={authority.certificate}")
+    node.believe_key(keys.public)
+    assert node.load(image.tag).status.kernel is not None
