@@ -62,7 +62,7 @@ _bpfman_flags() {
     "map set") echo "--program --dry-run" ;;
     "map delete") echo "--program --dry-run" ;;
     "map watch") echo "--interval --program --total --output" ;;
-    "image pull") echo "--pull-policy --registry-auth --output" ;;
+    "image pull") echo "--pull-policy --registry-auth --image-url --output" ;;
     "image list") echo "--quiet --output" ;;
     "image remove") echo "--ignore-missing" ;;
     "image prune") echo "--older-than --max-size --all --output" ;;
@@ -287,6 +287,9 @@ _bpfman_flag_value() {
     "image pull --pull-policy") echo "any" ;;
     "image pull -p") echo "any" ;;
     "image pull --registry-auth") echo "any" ;;
+    "image pull -r") echo "any" ;;
+    "image pull --image-url") echo "images" ;;
+    "image pull -i") echo "images" ;;
     "image pull --output") echo "words:text json" ;;
     "image pull -o") echo "words:text json" ;;
     "image list --output") echo "words:text json" ;;

@@ -8,7 +8,7 @@ function __bpfman_words
         if test $skip = yes
             set skip no
         else if string match -q -- '-*' $word
-            contains -- $word --annotation --application --certificate-identity --certificate-identity-regexp --certificate-oidc-issuer --certificate-oidc-issuer-regexp --cilium-ebpf-project --config --container-pid --cookie --fn-name --frequency --global --image --image-cache-dir --interval --key --kind --license --lock-timeout --log --map-owner-id --max-size --metadata --metadata-selector --mode --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --runtime-dir --selector --since --source --source-auth --target-auth --trusted-root --type --until --verdict -a -c -f -g -i -l -m -n -o -p; and set skip yes
+            contains -- $word --annotation --application --certificate-identity --certificate-identity-regexp --certificate-oidc-issuer --certificate-oidc-issuer-regexp --cilium-ebpf-project --config --container-pid --cookie --fn-name --frequency --global --image --image-cache-dir --image-url --interval --key --kind --license --lock-timeout --log --map-owner-id --max-size --metadata --metadata-selector --mode --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --runtime-dir --selector --since --source --source-auth --target-auth --trusted-root --type --until --verdict -a -c -f -g -i -l -m -n -o -p -r; and set skip yes
         else
             echo $word
         end
@@ -310,7 +310,8 @@ complete -c bpfman -n '__bpfman_at map watch' -l total -s t -d 'Of per-CPU maps,
 complete -c bpfman -n '__bpfman_at map watch' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at -m 0 -l 0 map watch' -a '(bpfman map list 2>/dev/null | awk \'NR > 1 { print $2 }\')'
 complete -c bpfman -n '__bpfman_at image pull' -l pull-policy -s p -x -d 'When to ask the registry'
-complete -c bpfman -n '__bpfman_at image pull' -l registry-auth -x -d 'Credentials for the registry, as base64 of USER:PASSWORD'
+complete -c bpfman -n '__bpfman_at image pull' -l registry-auth -s r -x -d 'Credentials for the registry, as base64 of USER:PASSWORD'
+complete -c bpfman -n '__bpfman_at image pull' -l image-url -s i -x -a '(bpfman image list -q 2>/dev/null)' -d 'An image, as older versions want it named'
 complete -c bpfman -n '__bpfman_at image pull' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at -m 0 image pull' -a '(bpfman image list -q 2>/dev/null)'
 complete -c bpfman -n '__bpfman_at image list' -l quiet -s q -d 'Print names only, one a line'

@@ -375,8 +375,17 @@ def test_a_full_disk_leaves_what_was_there(tmpfs):
         assert os.listdir(f"{cache.directory}/tmp") == []
         assert data_of(cache, "small") == b"object"
         assert cache.find("large", PLATFORM) is None
-        cache.prune()
         assert len(blobs(cache)) == 3
+
+
+@pytest.mark.kernel
+def test_a_disk_that_is_full_halfway_gets_its_room_back(tmpfs):
+    """There is room for the object, and none for what tells of it."""
+    with tmpfs("nr_inodes=9") as path:
+        cache = Cache(f"{path}/cache")
+        with pytest.raises(CacheError, match="No space left on device"):
+            keep(cache, "x", b"object")
+        assert blobs(cache) == set()
 
 
 @pytest.mark.kernel

@@ -194,6 +194,18 @@ def test_pulling_listing_and_removing(run, small):
     assert good(run("image list")) == ""
 
 
+def test_the_older_form_of_pulling(run, small):
+    name = f"{small.host}/acme/meter"
+    digest = put_image(small, ELF)
+    auth = base64.b64encode(b"user:password").decode()
+    words = f"image pull --image-url {name} --registry-auth {auth} --pull-policy IfNotPresent"
+    assert good(run(words)) == f"pulled: {name}:latest {digest}\n"
+    assert good(run(f"image pull -i {name} -r {auth} -p Never")) == f"cached: {name}:latest {digest}\n"
+    status, _, err = run("image pull")
+    assert status == 80
+    assert "missing argument IMAGE" in err
+
+
 def test_removing_what_is_not_there(run):
     status, _, err = run("image remove a/b")
     assert status == 1

@@ -3,37 +3,26 @@
 
 from __future__ import annotations
 
-import gzip
-import os
 import time
 
 import pytest
 
 from bpfman.errors import (
-    AccessDenied,
     CacheError,
-    DigestMismatch,
     ImageError,
-    ImageNotFound,
-    ImageTooLarge,
     InvalidRequest,
-    MalformedImage,
-    NoBytecode,
     NotCached,
-    ObjectError,
     PlatformMissing,
     RegistryFailed,
     Untrusted,
 )
-from bpfman.images import limits
-from bpfman.images.manifest import OCI_INDEX, OCI_MANIFEST
 from bpfman.images.policy.decision import Decision, Part
 from bpfman.images.pulling import ALWAYS, IF_NOT_PRESENT, NEVER, POLICIES, parse_policy
 from bpfman.images.transport.location import Access
 from bpfman.manager.images import Images
 from bpfman.model.audit import ACCEPTED, REFUSED
 from tests.images.conftest import HASTE, OBJECTS
-from tests.images.samples import config, index, layer, manifest, put_image, tar
+from tests.images.samples import put_image
 
 ELF = (OBJECTS / "xdp_counter.o").read_bytes()
 OTHER = (OBJECTS / "xdp_pass.o").read_bytes()
@@ -186,73 +175,6 @@ def test_an_image_is_removed_by_name_or_by_digest(images, image, small):
     assert len(images.remove(digest).entries) == 2
     with pytest.raises(NotCached, match="not in cache"):
         images.remove(image)
-
-
-# what fails leaves nothing
-
-
-def put_layer(small, blob: bytes) -> None:
-    put_image(small, b"", blob=blob)
-
-
-def put_no_layers(small) -> None:
-    small.add(config())
-    small.put("acme/meter", "latest", OCI_MANIFEST, manifest([], config()))
-
-
-def put_platform(small, name: str) -> None:
-    put_image(small, ELF)
-    data = small.manifests["acme/meter", "latest"][1]
-    small.put("acme/meter", "latest", OCI_INDEX, index([(data, name)]))
-
-
-BAD = {
-    "nothing there": (lambda small: None, ImageNotFound),
-    "401": (lambda small: small.always("GET", "", lambda h: h.refuse(401, "UNAUTHORIZED")), AccessDenied),
-    "403": (lambda small: small.always("GET", "", lambda h: h.refuse(403, "DENIED")), AccessDenied),
-    "429": (lambda small: small.always("GET", "", lambda h: h.refuse(429, "TOOMANYREQUESTS")), RegistryFailed),
-    "500": (lambda small: small.always("GET", "", lambda h: h.refuse(500, "UNKNOWN")), RegistryFailed),
-    "hung": (lambda small: small.always("GET", "/blobs/", lambda h: h.hang()), RegistryFailed),
-    "truncated": (lambda small: small.always("GET", "/blobs/", lambda h: h.begin_and_break(b"x" * 99, 9)), ImageError),
-    "tampered": (lambda small: small.always("GET", "/blobs/", lambda h: h.reply(200, b"x")), DigestMismatch),
-    "no manifest": (lambda small: small.put("acme/meter", "latest", OCI_MANIFEST, b"{}"), MalformedImage),
-    "no layers": (put_no_layers, NoBytecode),
-    "no object": (lambda small: put_layer(small, layer(b"text", "README")), NoBytecode),
-    "no elf": (lambda small: put_layer(small, layer(b"text", "x.o")), ObjectError),
-    "an executable": (lambda small: put_layer(small, layer(b"\x7fELF\2\1\1" + bytes(100))), ObjectError),
-    "wrong byte order": (lambda small: put_layer(small, (OBJECTS / "xdp_counter.be.o").read_bytes()), ObjectError),
-    "a bomb": (lambda small: put_layer(small, gzip.compress(bytes(limits.MAX_UNPACKED + 1))), ImageTooLarge),
-    "a path that leaves": (lambda small: put_layer(small, gzip.compress(tar({"../x.o": ELF}))), MalformedImage),
-    "damaged packing": (lambda small: put_layer(small, layer(ELF)[:-20]), MalformedImage),
-    "another platform": (lambda small: put_platform(small, "riscv64"), PlatformMissing),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_whatever_is_wrong_is_a_clear_error_and_leaves_nothing(images, image, small, name):
-    make, error = BAD[name]
-    small.manifests.clear()
-    if name in ("hung", "truncated", "tampered"):
-        put_image(small, ELF)
-    make(small)
-    with pytest.raises(error) as refused:
-        images.pull(image)
-    assert small.host in str(refused.value)
-    assert images.cached() == []
-    assert not os.path.exists(images.cache.directory)
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_whatever_is_wrong_now_what_was_cached_stays(images, image, small, name):
-    images.pull(image)
-    make, error = BAD[name]
-    small.manifests.clear()
-    if name in ("hung", "truncated", "tampered"):
-        put_image(small, OTHER)
-    make(small)
-    with pytest.raises(error):
-        images.pull(image, ALWAYS)
-    assert images.pull(image).data == ELF
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_of_pull(images, image, tmp_path):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from bpfman.cli.command import Argument, Command, Flag
+from bpfman.cli.command import Argument, Command, Flag, UsageError
 from bpfman.cli.flags import OUTPUT
 from bpfman.cli.image.common import PULL_POLICY, REGISTRY_AUTH, images
 from bpfman.cli.output import emit_json, emit_lines
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 def run(args: Arguments) -> None:
     from bpfman.cli.render.image import pulled_json, pulled_line
 
+    names = [*(args.images or []), *args.image_url]
+    if not names:
+        raise UsageError("missing argument IMAGE")
     with images(args) as store:
-        pulled = [store.pull(image, args.pull_policy) for image in args.images]
+        pulled = [store.pull(image, args.pull_policy) for image in names]
     if args.output == "json":
         emit_json({"images": [pulled_json(each) for each in pulled]})
     else:
@@ -28,7 +31,12 @@ COMMAND = Command(
     run,
     arguments=[
         Argument(
-            "images", "IMAGE", "Images, as REGISTRY/REPOSITORY:TAG or @DIGEST.", many=True, complete="images"
+            "images",
+            "IMAGE",
+            "Images, as REGISTRY/REPOSITORY:TAG or @DIGEST.",
+            many=True,
+            optional=True,
+            complete="images",
         )
     ],
     flags=[
@@ -40,7 +48,22 @@ COMMAND = Command(
             parse=PULL_POLICY.parse,
             default="Always",
         ),
-        REGISTRY_AUTH,
+        Flag(
+            "registry-auth",
+            "r",
+            "BASE64",
+            REGISTRY_AUTH.about,
+            parse=REGISTRY_AUTH.parse,
+            env=REGISTRY_AUTH.env,
+        ),
+        Flag(
+            "image-url",
+            "i",
+            "IMAGE",
+            "An image, as older versions want it named.",
+            repeat=True,
+            complete="images",
+        ),
         OUTPUT,
     ],
     description="""\

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
-from bpfman.errors import MalformedImage
+from bpfman.errors import CacheError, MalformedImage
 from bpfman.images.cache import files
 from bpfman.images.cache.entry import Entry, directory_of, dump_entry, parse_entry
 from bpfman.images.digest import digest_of
@@ -107,7 +107,7 @@ class Cache:
             digest_of(evidence) if evidence else "",
         )  # fmt: skip
         blobs = {entry.object: data, entry.root: image.root.data, entry.digest: image.document.data}
-        with files.changing(self.directory):
+        with self._writing():
             self._put(blobs if not evidence else {**blobs, entry.evidence: evidence})
             self._write(entry)
             self._make_room(entry)
@@ -117,11 +117,22 @@ class Cache:
         """Write an entry's metadata anew, with other evidence if there is any; what else it points at is there."""
         if evidence:
             entry = entry._replace(evidence=digest_of(evidence))
-        with files.changing(self.directory):
+        with self._writing():
             if evidence:
                 self._put({entry.evidence: evidence})
             self._write(entry)
         return entry
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """With the lock; what was written when the disk is full is taken away again, for it would fill the rest."""
+        with files.changing(self.directory):
+            try:
+                yield
+            except CacheError:
+                with suppress(CacheError):
+                    self._remove([])
+                raise
 
     def _put(self, blobs: Mapping[str, bytes]) -> None:
         for digest, blob in blobs.items():
