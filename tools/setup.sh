@@ -101,13 +101,23 @@ system() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
 }
 
-# A second registry to test against: one Go module, built once.
+# A second registry to test against, and the library that decides by policy.json for podman and skopeo: built once.
 go_tools() {
-    local module=github.com/google/go-containerregistry/cmd/registry@v0.22.1
-    [ ! -x build/go/registry ] || return 0
-    has_command go || { say "no Go here: what is tested against ${module%@*} is skipped"; return 0; }
-    say "building $module"
-    GOBIN="$PWD/build/go" go install "$module"
+    local out="$PWD/build/go" image=go.podman.io/image/v5@v5.42.1
+    [ ! -x build/go/containers-image ] || return 0 # the last to be built
+    has_command go || { say "no Go here: what is tested against programs in Go is skipped"; return 0; }
+    say "building a registry and containers/image"
+    GOBIN="$out" go install github.com/google/go-containerregistry/cmd/registry@v0.22.1
+    rm -rf build/go-containers-image
+    mkdir build/go-containers-image
+    cp tests/policy/peer/main.go build/go-containers-image/
+    (
+        cd build/go-containers-image
+        go mod init peer 2>/dev/null
+        { go get "$image" && go mod tidy; } 2>go-get.log || { cat go-get.log >&2; die "could not fetch $image"; }
+        # Or it would need the headers of GnuPG and btrfs.
+        build_go "$out/containers-image" . -tags containers_image_openpgp,exclude_graphdriver_btrfs
+    )
 }
 
 # Cosign, and the servers of a private sigstore instance.  One module asks for all of them, so that what they share
@@ -131,7 +141,7 @@ sigstore_tools() {
 }
 
 # Without what only a debugger reads, which is a third of it.
-build_go() { nice go build -p 2 -trimpath -ldflags '-s -w' -o "$1" "$2"; }
+build_go() { nice go build -p 2 -trimpath -ldflags '-s -w' "${@:3}" -o "$1" "$2"; }
 
 venv() {
     local python

@@ -62,8 +62,11 @@ class Table:
     def texts(self, key: str) -> tuple[str, ...]:
         """An array of texts; nothing where the key is missing."""
         found = self._found.get(key, [])
-        if not isinstance(found, list) or not all(isinstance(each, str) and each.strip() for each in found):
+        if not isinstance(found, list):
             raise self.unexpected(key, found, "an array of texts")
+        for each in found:
+            if not isinstance(each, str) or not each.strip():
+                raise self.wrong(f"{self.name}.{key} has {kind_of(each)} in it, expected texts")
         return tuple(found)
 
     def words(self, key: str, known: Iterable[str], what: str) -> tuple[str, ...]:
@@ -110,4 +113,4 @@ def kind_of(value: object) -> str:
     return next((name for kind, name in _KINDS if isinstance(value, kind)), str(value)[:60])
 
 
-_KINDS = ((dict, "a table"), (list, "such an array"))
+_KINDS = ((dict, "a table"), (list, "an array"))

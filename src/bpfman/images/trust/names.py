@@ -77,7 +77,8 @@ def _match_repo_digest_or_exact(signed: _Name, image: Reference | None, wanted: 
 
 
 def _repo_digest_or_exact(signed: _Name, asked: _Name) -> None:
-    if asked.is_digest:
+    """By a digest any tag will do, but no name without one: such a signature is for no image in particular."""
+    if asked.is_digest and signed.version:
         _same_repository(signed, asked)
     else:
         _equal(signed, asked)
