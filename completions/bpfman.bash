@@ -21,7 +21,7 @@ _bpfman_commands() {
 # The flags of a command.
 _bpfman_flags() {
     case "$1" in
-    "doctor") echo "--repair --output" ;;
+    "doctor") echo "--repair --dry-run --output" ;;
     "program unload") echo "--ignore-missing --dry-run" ;;
     "program get") echo "--output" ;;
     "program list") echo "--quiet --attached --unattached --type --program-type --application --metadata-selector --selector --all --output" ;;

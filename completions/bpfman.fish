@@ -95,6 +95,7 @@ complete -c bpfman -n '__bpfman_at -l 0 image' -a build -d 'Build an image from 
 complete -c bpfman -n '__bpfman_at -l 0 image' -a generate-build-args -d 'Print build arguments for a Containerfile.'
 complete -c bpfman -n '__bpfman_at -l 0 audit' -a log -d 'Print the audit trail.'
 complete -c bpfman -n '__bpfman_at doctor' -l repair -d 'Put right what is found'
+complete -c bpfman -n '__bpfman_at doctor' -l dry-run -d 'Print what would be done, and change nothing'
 complete -c bpfman -n '__bpfman_at doctor' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at program unload' -l ignore-missing -d 'Succeed for ids that do not exist'
 complete -c bpfman -n '__bpfman_at program unload' -l dry-run -d 'Print what would be done, and change nothing'

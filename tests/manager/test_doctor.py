@@ -5,9 +5,11 @@ On the real kernel: each test disturbs one thing behind the manager's back, as a
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -15,8 +17,9 @@ import bpfman
 from bpfman.bpf.kernel import Kernel
 from bpfman.errors import Interrupted
 from bpfman.model.program import Program
+from bpfman.syscalls import mounts
 from bpfman.testing.network import VethPair
-from tests.manager.hooks import OBJECTS
+from tests.manager.hooks import OBJECTS, until_gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,9 +160,9 @@ DISTURBANCES: list[tuple[Callable[[Scene], None], str]] = [
     (_rename_interface, "is called renamed0 now"),
     (_delete_interface, "its interface is gone"),
     (_remove_link_pin, "is gone: somebody detached it"),
-    (_stray_directory, "no record knows this copy"),
+    (_stray_directory, "no record knows what is left of it"),
     (_stray_staging, "cut short left files"),
-    (_stray_program, "no record knows this program"),
+    (_stray_program, "no record knows what is left of it"),
     (_lose_database, "no record knows this chain"),
 ]
 
@@ -234,3 +237,135 @@ def test_who_asks_to_stop_a_repair_is_heard(scene: Scene) -> None:
     with pytest.raises(Interrupted):
         bpfman.Manager(scene.layout, kernel=Interrupting()).repair()
     assert scene.manager.repair() == []
+
+
+# what only it notices
+
+
+def test_a_copy_that_was_cut_short_is_told_of(scene: Scene) -> None:
+    os.truncate(scene.tc.record.object_path, 100)
+    [finding] = scene.manager.repair()
+    assert "is damaged" in finding.what
+    assert finding.repair is None
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "{", '{"program_name": 1}'], ids=["gone", "empty", "torn", "other"]
+)
+def test_a_note_on_where_a_copy_came_from_is_written_anew(scene: Scene, text: str | None) -> None:
+    path = scene.layout.provenance(scene.tc.record.program_id)
+    with open(path) as file:
+        before = file.read()
+    os.unlink(path)
+    if text is not None:
+        with open(path, "w") as file:
+            file.write(text)
+    [finding] = scene.manager.examine()
+    assert f"the note {path}" in finding.what
+    assert scene.manager.repair() == []
+    with open(path) as file:
+        assert file.read() == before
+
+
+def test_what_a_lost_database_knew_is_named(scene: Scene) -> None:
+    """As far as notes go, so that a person can load it again."""
+    _lose_database(scene)
+    first, *others = scene.manager.examine()
+    assert first.subject == f"database {scene.layout.database}"
+    assert "knows no program at all" in first.what
+    counter = scene.counter.record
+    assert f"program {counter.program_id} (xdp_stats, from {OBJECTS}/xdp_counter.o)" in [
+        f.subject for f in others
+    ]
+
+
+def test_names_that_are_not_ours_are_left_alone(scene: Scene) -> None:
+    theirs = [
+        f"{scene.layout.fs}/prog_of_others",
+        f"{scene.layout.fs}/others",
+        f"{scene.layout.programs_dir}/notes",
+    ]
+    for path in theirs:
+        os.mkdir(path)
+    assert scene.manager.repair() == []
+    assert all(map(os.path.exists, theirs))
+
+
+def test_a_bpffs_that_is_gone_explains_the_rest(scene: Scene) -> None:
+    mounts.unmount(scene.layout.fs)
+    until_gone([entry.program_id for entry in scene.manager.programs()])
+    first, *others = scene.manager.examine()
+    assert first.subject == f"directory {scene.layout.fs}"
+    assert "the machine was restarted, or somebody unmounted it" in first.what
+    assert len([each for each in others if "the kernel does not have it" in each.what]) == 4
+    assert not any("somebody detached it" in each.what for each in others)
+    assert mounts.mounted_type(scene.layout.fs) is None  # looking changes nothing
+    assert scene.manager.repair() == []
+    assert scene.manager.programs() == []
+    assert scene.manager.links() == []
+    assert scene.manager.chains() == []
+
+
+def test_a_member_that_cannot_come_back_is_named(scene: Scene) -> None:
+    """Its program is gone, and so is the chain that ran its copy."""
+    [first, second] = [link for link, _ in scene.manager.links() if link.kind == "xdp"]
+    os.unlink(f"{scene.chain_dir('xdp')}/link")
+    os.unlink(f"{scene.chain_dir('xdp')}/chain")
+    os.unlink(scene.counter.record.pin_path)
+    until_gone([scene.counter.record.program_id])
+    [remedy] = [each.remedy for each in scene.manager.examine() if "the hook does not run it" in each.what]
+    assert f"attach it again, without link {first.id}, whose program" in remedy
+    assert scene.manager.repair() == []
+    [member] = [link for link, _ in scene.manager.links() if link.kind == "xdp"]
+    assert member.id == second.id
+
+
+# as a command
+
+
+def doctor(scene: Scene, *words: str) -> subprocess.CompletedProcess[str]:
+    run = "import sys; from bpfman.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", run, "--runtime-dir", scene.layout.runtime_dir, "doctor", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_status_tells_whether_something_is_left(scene: Scene) -> None:
+    well = doctor(scene)
+    assert (well.returncode, well.stdout) == (0, "Records, pins and the kernel agree.\n")
+
+    _remove_xdp_link(scene)
+    os.unlink(scene.tc.record.object_path)
+    ill = doctor(scene)
+    assert ill.returncode == 1
+    assert "its link is gone\n  repair: attach it again" in ill.stdout
+    assert "2 disagreement(s) left" in ill.stderr
+    assert "`bpfman doctor --repair` puts 1 of them right" in ill.stderr
+
+    repaired = doctor(scene, "--repair")
+    assert repaired.returncode == 1
+    assert "its link is gone\n  repaired: attach it again" in repaired.stdout
+    assert "left: none: it runs without" in repaired.stdout
+    assert "a repair does not help here" in doctor(scene).stderr
+
+
+def test_a_machine_can_read_it(scene: Scene) -> None:
+    _remove_xdp_link(scene)
+    told = json.loads(doctor(scene, "-o", "json").stdout)
+    [finding] = told["findings"]
+    assert told["left"] == told["findings"]
+    assert finding["repairable"] is True
+    assert finding["what"] == "the hook does not run it: its link is gone"
+    assert json.loads(doctor(scene, "--repair", "-o", "json").stdout) == {"findings": [finding], "left": []}
+
+
+@pytest.mark.parametrize("words", [("--dry-run",), ("--repair", "--dry-run")])
+def test_a_dry_run_tells_what_a_repair_would_do(scene: Scene, words: tuple[str, ...]) -> None:
+    _remove_xdp_link(scene)
+    _stray_program(scene)
+    found = [finding[:3] for finding in scene.manager.examine()]
+
+    tried = doctor(scene, *words)
+
+    assert tried.returncode == 0
+    assert tried.stdout.splitlines() == [f"{subject}: {remedy}" for subject, _, remedy in found]
+    assert [finding[:3] for finding in scene.manager.examine()] == found

@@ -181,7 +181,7 @@ def test_a_broken_file_is_named_with_the_way_out(layout, lock, store, damage, re
     for attempt in (store.programs, lambda: load(store, lock, program(2))):
         with pytest.raises(StoreError, match=f"database {layout.database}: {reason}") as caught:
             attempt()
-        assert f"move {layout.database} away" in caught.value.hint
+        assert f"move {layout.database_dir} away" in caught.value.hint
         store.close()
 
 

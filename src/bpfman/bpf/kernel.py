@@ -123,11 +123,16 @@ class Kernel:
 
     # pins
 
+    def has_bpffs(self, path: str) -> bool:
+        from bpfman.syscalls import mounts
+
+        return mounts.is_mount_point_of(path, "bpf")
+
     def mount_bpffs(self, path: str) -> bool:
         """Mount a bpffs at `path` unless one is there; whether it was mounted just now."""
         from bpfman.syscalls import mounts
 
-        if mounts.is_mount_point_of(path, "bpf"):
+        if self.has_bpffs(path):
             return False
         mounts.mount("bpf", path, "bpf")
         return True

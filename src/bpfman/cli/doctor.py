@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bpfman.cli.command import Command, Flag
-from bpfman.cli.flags import OUTPUT
+from bpfman.cli.flags import DRY_RUN, OUTPUT
 from bpfman.cli.output import emit_json, emit_lines
 from bpfman.cli.session import manager
 from bpfman.errors import StoreError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run(args: Arguments) -> None:
     node = manager(args)
     before = node.examine()
-    after = node.repair() if args.repair and before else before
+    after = node.repair() if (args.repair or args.dry_run) and before else before
     if args.output == "json":
         emit_json(
             {
@@ -31,10 +31,15 @@ def run(args: Arguments) -> None:
     else:
         emit_lines(list(_lines(before, after, repaired=args.repair)))
     if after:
-        raise StoreError(
-            f"{len(after)} disagreement(s) left",
-            "" if args.repair else "`bpfman doctor --repair` puts them right",
-        )
+        raise StoreError(f"{len(after)} disagreement(s) left", "" if args.repair else _hint(after))
+
+
+def _hint(findings: Sequence[Finding]) -> str:
+    repairable = sum(finding.repair is not None for finding in findings)
+    if not repairable:
+        return "a repair does not help here: see above"
+    which = "them" if repairable == len(findings) else f"{repairable} of them"
+    return f"`bpfman doctor --repair` puts {which} right"
 
 
 def _lines(before: Sequence[Finding], after: Sequence[Finding], *, repaired: bool) -> Iterator[str]:
@@ -51,16 +56,31 @@ def _lines(before: Sequence[Finding], after: Sequence[Finding], *, repaired: boo
             yield "  left: " + next(each.remedy for each in after if (each.subject, each.what) == told)
 
 
-def _json(finding: Finding) -> dict[str, str]:
-    return {"subject": finding.subject, "what": finding.what, "remedy": finding.remedy}
+def _json(finding: Finding) -> dict[str, str | bool]:
+    return {
+        "subject": finding.subject,
+        "what": finding.what,
+        "remedy": finding.remedy,
+        "repairable": finding.repair is not None,
+    }
 
 
 COMMAND = Command(
     run,
-    flags=[Flag("repair", about="Put right what is found."), OUTPUT],
+    flags=[Flag("repair", about="Put right what is found."), DRY_RUN, OUTPUT],
     description="""\
 Compares what bpfman has recorded with its pins and with what the kernel runs, and tells each disagreement: a pin that \
-somebody removed, a link that somebody detached, a hook that runs something else, a change that a crash cut short. \
-Changes nothing without --repair. The exit status is 1 while anything is left.""",
-    examples=[("What is wrong?", "bpfman doctor"), ("Put it right", "bpfman doctor --repair")],
+somebody removed, a link that somebody detached, a hook that runs something else, a change that a crash cut short, \
+what a restart of the machine left of records. The finished records are what a repair brings back: a chain is attached \
+again. What cannot come back (a program that the kernel no longer has, a link of its own that ended) is forgotten, and \
+pins that no record knows are removed; what others put into a hook stays.
+
+Changes nothing without --repair, and only what is bpfman's with it; a repair can be made again, and be killed. The \
+exit status is 0 when nothing is left, 1 while something is, or when it could not look.""",
+    examples=[
+        ("What is wrong?", "bpfman doctor"),
+        ("What would a repair do?", "bpfman doctor --repair --dry-run"),
+        ("Put it right", "bpfman doctor --repair"),
+        ("For a monitor", "bpfman doctor -o json"),
+    ],
 )

@@ -51,6 +51,7 @@ def chain_hook(link: LinkRecord) -> Hook | None:
 
 
 def leave_chain(work: Work, hook: Hook, leaving: Collection[LinkRecord]) -> None:
+    """Have the hook run the others; with nobody leaving, whoever can still run."""
     chain = work.store.chain(hook)
     if chain is None:  # its rows were dropped by hand; there is nothing to compose
         work.run(forget_steps(work, leaving))
@@ -82,7 +83,7 @@ def leave_chain(work: Work, hook: Hook, leaving: Collection[LinkRecord]) -> None
         try:
             work.run(change.steps())
         except ForeignProgram:
-            if place.running is not None:
+            if place.running is not None or not leaving:
                 raise
             # Somebody else has the hook: nothing of ours runs there, so nothing has to be composed to leave.
             gone = [*ids, *lost]

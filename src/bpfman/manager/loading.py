@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bpfman.bpf.object import LoadedMap, LoadedObject, LoadedProgram
     from bpfman.manager.work import Work
-    from bpfman.model.program import LoadSpec, ProgramSpec
+    from bpfman.model.program import ImageSource, LoadSpec, ProgramSpec
 
 MAX_OBJECT = 16 << 20  # bytes
 
@@ -73,11 +73,15 @@ def read_object(path: str) -> bytes:
     return data
 
 
+def source_of(path: str | None, image: ImageSource | None) -> tuple[str, str]:
+    """Where an object came from: kind ("file", "image", "unknown") and the path or image as typed."""
+    if path is not None:
+        return "file", path
+    return ("image", image.url) if image else ("unknown", "")
+
+
 def _source(spec: LoadSpec) -> tuple[str, str]:
-    """Where the object came from: kind ("file", "image", "unknown") and the path or image as typed."""
-    if spec.source_path is not None:
-        return "file", spec.source_path
-    return ("image", spec.image.url) if spec.image else ("unknown", "")
+    return source_of(spec.source_path, spec.image)
 
 
 def _summary(spec: LoadSpec, data: bytes) -> ObjectSummary:

@@ -284,9 +284,13 @@ class Manager:
             return examine(work)
 
     def repair(self) -> list[Finding]:
-        """Put right what `examine` finds; gives what is left."""
+        """Put right what `examine` finds; gives what is left.  A dry run tells what would be tried."""
         from bpfman.manager.doctor.doctor import repair
+        from bpfman.manager.plan import Planned
 
+        if self._dry_run:
+            found = self.examine()
+            raise Planned([f"{each.subject}: {each.remedy}" for each in found if each.repair is not None])
         with self._writing() as work:
             return repair(work)
 

@@ -33,11 +33,12 @@ def writing(
     *,
     settle: bool = True,
 ) -> Iterator[Work]:
-    """The lock, with whatever an earlier change left unfinished put right (`settle`)."""
+    """The lock, with whatever an earlier change left unfinished put right, and a place for pins (`settle`); without,
+    nothing is changed yet."""
     create(layout)
     with WriterLock(layout.lock, lock_timeout) as lock, Store.open(layout, write=True) as store:
-        # Two at once would each mount one, and the second would hide the pins in the first.
-        kernel.mount_bpffs(layout.fs)
+        if settle:  # Two at once would each mount one, and the second would hide the pins in the first.
+            kernel.mount_bpffs(layout.fs)
         work = Work(kernel, layout, store, lock, lambda steps: run(steps, done))
         if settle and store.has_unfinished():
             from bpfman.manager import recovery

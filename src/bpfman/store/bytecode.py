@@ -12,7 +12,7 @@ import time
 
 from bpfman.model.value import NamedTuple
 from bpfman.store.failures import cannot
-from bpfman.store.layout import DIRECTORY_MODE, FILE_MODE
+from bpfman.store.layout import DIRECTORY_MODE, FILE_MODE, make_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bpfman.store.lock import Lock
 
 PROVENANCE_VERSION = 1
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_MAX_NOTE = 1 << 20  # bytes
 SOURCE_KINDS = ("file", "image", "unknown")
 
 
@@ -49,6 +51,33 @@ def publish(layout: Layout, program_id: int, data: bytes, provenance: Provenance
         _sync_directory(layout.programs_dir)
     except OSError as error:
         raise cannot("keep a copy of the object in", layout.program_dir(program_id), error) from error
+    finally:
+        _discard(staged)
+
+
+def provenance(layout: Layout, program_id: int) -> Provenance | None:
+    """What the note beside a program's copy says; None where there is none, or it is damaged."""
+    import calendar
+    import json
+
+    try:
+        with open(layout.provenance(program_id), "rb") as file:
+            fields = json.loads(file.read(_MAX_NOTE))
+        at = calendar.timegm(time.strptime(fields["loaded_at"], _TIME))
+        return Provenance(fields["program_name"], fields["source"], fields["source_kind"], at)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_provenance(layout: Layout, program_id: int, note: Provenance) -> None:
+    """Writes the note beside a program's copy anew, whole or not at all."""
+    staged, path = _staging_path(layout, "note"), layout.provenance(program_id)
+    try:
+        make_directory(os.path.dirname(path))
+        _write(staged, _provenance_json(program_id, note))
+        os.rename(staged, path)
+    except OSError as error:
+        raise cannot("write", path, error) from error
     finally:
         _discard(staged)
 
@@ -106,7 +135,7 @@ def _provenance_json(program_id: int, provenance: Provenance) -> bytes:
         "program_name": quote(provenance.program_name),
         "source": quote(provenance.source),
         "source_kind": quote(provenance.source_kind),
-        "loaded_at": quote(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(provenance.loaded_at))),
+        "loaded_at": quote(time.strftime(_TIME, time.gmtime(provenance.loaded_at))),
     }
     return (
         "{\n" + ",\n".join(f"  {quote(key)}: {value}" for key, value in fields.items()) + "\n}\n"

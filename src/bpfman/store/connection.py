@@ -38,8 +38,9 @@ _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 8, 10, 11, 13, 14, 26
 _IOERR_SHMSIZE = 4874  # no room for the -shm file; SQLite calls it a "disk I/O error"
 
 _START_ANEW = (
-    "nothing can be read from it: stop what uses it and move {path} away, with -wal and -shm; the programs it knew "
-    "stay in the kernel until their pins in {pins} are removed"
+    "what is attached goes on running, but bpfman can no longer tell what it is: stop what uses it, move {folder} away "
+    "(to {folder}.damaged), then `bpfman doctor` tells what is left, and `bpfman doctor --repair` ends it, for you to "
+    "load and attach anew"
 )
 _HINTS = {
     _BUSY: "something else than bpfman holds it, such as an sqlite3 shell: let it go and try again",
@@ -148,11 +149,8 @@ class Connection:
         folder = os.path.dirname(self._path)
         code = getattr(error, "sqlite_errorcode", 0)
         hint = _HINTS.get(code) or _HINTS.get(code & 0xFF, "")
-        pins = f"{os.path.dirname(folder)}/fs"
         reason = "no space left for its -shm file" if code == _IOERR_SHMSIZE else error
-        return StoreError(
-            f"database {self._path}: {reason}", hint.format(path=self._path, folder=folder, pins=pins)
-        )
+        return StoreError(f"database {self._path}: {reason}", hint.format(folder=folder))
 
 
 def nothing(sql: str, parameters: Sequence[object] = ()) -> list[Row]:

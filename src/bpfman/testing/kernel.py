@@ -221,8 +221,11 @@ class FakeKernel(Faults, Kernel):
 
     # pins
 
-    def mount_bpffs(self, path: str) -> bool:
+    def has_bpffs(self, path: str) -> bool:
         """Pins are files: any directory does."""
+        return True
+
+    def mount_bpffs(self, path: str) -> bool:
         return False
 
     def pin(self, fd: int, path: str) -> None:

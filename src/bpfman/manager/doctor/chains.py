@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import partial
 
 from bpfman.manager import detaching
-from bpfman.manager.chains import Change
+from bpfman.manager.chains import without_lost
 from bpfman.manager.doctor.finding import Finding
 from bpfman.manager.place import place_of
 
@@ -29,7 +29,7 @@ def examine(work: Work) -> Iterator[Finding]:
             yield Finding(subject, _why_gone(place), "drop the records of it and its links", drop)
         elif place.running is None:
             what = f"the hook does not run it: {place.in_its_place()}"
-            yield Finding(subject, what, "attach it again", partial(_rebuild, work, chain.hook))
+            yield Finding(subject, what, _how_again(work, place), partial(_rebuild, work, chain.hook))
         elif place.moved:
             what = "its interface moved to another network namespace, and runs it there"
             yield Finding(subject, what, "detach its members, and attach them where the interface is now")
@@ -46,6 +46,16 @@ def _why_gone(place: Place) -> str:
     if place.replaced:
         return f"its interface is gone: number {place.record.interface.ifindex} is {place.name_now} now"
     return "its interface is gone, or moved away"
+
+
+def _how_again(work: Work, place: Place) -> str:
+    members = work.store.members(place.record.hook)
+    staying, lost = without_lost(work, place, members)
+    if not lost:
+        return "attach it again"
+    if not staying:
+        return "drop its record: the kernel has none of its programs any more"
+    return f"attach it again, without link {', '.join(map(str, lost))}, whose program the kernel does not have any more"
 
 
 def _details(work: Work, place: Place, chain: ChainRecord, subject: str) -> Iterator[Finding]:
@@ -65,12 +75,8 @@ def _drop(work: Work, hook: Hook) -> None:
 
 
 def _rebuild(work: Work, hook: Hook) -> None:
-    chain = work.store.chain(hook)
-    if chain is None:
-        return
-
-    with Change(work, place_of(work, chain), work.store.members(hook)) as change:
-        work.run(change.steps())
+    if work.store.chain(hook) is not None:
+        detaching.leave_chain(work, hook, ())
 
 
 def _pin(work: Work, place: Place, program_id: int) -> None:

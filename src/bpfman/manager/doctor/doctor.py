@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bpfman.errors import BpfmanError, Interrupted
-from bpfman.manager.doctor import chains, leftovers, links, programs
+from bpfman.manager.doctor import chains, leftovers, links, programs, strays
 from bpfman.manager.doctor.finding import Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bpfman.manager.work import Work
 
 
@@ -20,12 +24,25 @@ def examine(work: Work) -> list[Finding]:
     damage = [Finding(f"database {work.layout.database}", problem, _LOST) for problem in work.store.damage()]
     return [
         *damage,
+        *_bpffs(work),
         *leftovers.unfinished(work),
         *programs.examine(work),
         *chains.examine(work),
         *links.examine(work),
-        *leftovers.examine(work),
+        *strays.examine(work),
+        *leftovers.staging(work),
     ]
+
+
+def _bpffs(work: Work) -> Iterator[Finding]:
+    """Told first, as it explains the rest; no news where nothing was ever loaded."""
+    fs = work.layout.fs
+    if work.store.programs() and not work.kernel.has_bpffs(fs):
+        what = (
+            "no BPF file system is mounted there: the machine was restarted, or somebody unmounted it, and what only "
+            "its pins held is gone"
+        )
+        yield Finding(f"directory {fs}", what, "mount one", partial(work.kernel.mount_bpffs, fs))
 
 
 def repair(work: Work) -> list[Finding]:

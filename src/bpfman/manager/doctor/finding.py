@@ -17,4 +17,4 @@ class Finding(NamedTuple):
     subject: str
     what: str
     remedy: str
-    repair: Callable[[], None] | None = None
+    repair: Callable[[], object] | None = None

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 def examine(work: Work) -> Iterator[Finding]:
     for link in work.store.links():
-        if isinstance(link.details, ChainDetails):
-            continue
+        program = work.store.program(link.program_id)
+        if isinstance(link.details, ChainDetails) or not work.is_alive(program):
+            continue  # told with the chain, or with the program, which a link holds
         subject = f"link {link.id} ({link.kind} of program {link.program_id})"
-        found = link_of(work.kernel, link, work.store.program(link.program_id))
+        found = link_of(work.kernel, link, program)
         if found is None:
             what = f"is recorded as attached, but kernel link {link.kernel_link_id} is gone: somebody detached it"
             yield Finding(subject, what, "drop its record", partial(_drop, work, link))

@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import partial
 
+from bpfman.bpf.object_summary import ObjectSummary
+from bpfman.errors import ObjectError
 from bpfman.manager.doctor.finding import Finding
+from bpfman.manager.loading import read_object, source_of
 from bpfman.manager.reaping import reap
+from bpfman.store import bytecode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,16 +27,18 @@ def examine(work: Work) -> Iterator[Finding]:
     for record in work.store.programs():
         subject = f"program {record.program_id} ({record.name})"
         found = work.kernel.program(record.program_id)
-        if found is None:
-            what = "is recorded as loaded, but the kernel does not have it"
-            yield Finding(subject, what, "drop its record, links, pins and copy", partial(reap, work))
-        elif not record.means(found):
+        if found is not None and record.means(found):
+            yield from _pins(work, record, subject)
+            yield from _copy(work, record, subject)
+            continue
+        links = [str(link.id) for link in work.store.links(record.program_id)]
+        attached = f", the records of its links ({', '.join(links)})" if links else ""
+        what = "is recorded as loaded, but the kernel does not have it"
+        if found is not None:
             what = (
                 f"is recorded as loaded, but its id is another program's now ({found.name}, tag {found.tag})"
             )
-            yield Finding(subject, what, "drop its record, links and copy", partial(reap, work))
-        else:
-            yield from _pins(work, record, subject)
+        yield Finding(subject, what, f"drop its record{attached}, its pins and copy", partial(reap, work))
 
 
 def _pins(work: Work, record: ProgramRecord, subject: str) -> Iterator[Finding]:
@@ -47,9 +55,32 @@ def _pins(work: Work, record: ProgramRecord, subject: str) -> Iterator[Finding]:
                     subject, f"the pin {path} of its map {each.name} {held}", "pin the map",
                     partial(_pin_map, work, each.map_id, path),
                 )  # fmt: skip
-    if not work.kernel.pin_exists(record.object_path):
+
+
+def _copy(work: Work, record: ProgramRecord, subject: str) -> Iterator[Finding]:
+    """The copy is for others to read, and for people who want to know what runs."""
+    if wrong := _what_is_wrong_with(record.object_path):
         remedy = "none: it runs without; unload it and load it again to have one"
-        yield Finding(subject, f"the copy of its object {record.object_path} is missing", remedy)
+        yield Finding(subject, f"the copy of its object {record.object_path} {wrong}", remedy)
+    if bytecode.provenance(work.layout, record.program_id) is None:
+        path = work.layout.provenance(record.program_id)
+        what = f"the note {path} on where it came from is missing or damaged"
+        yield Finding(subject, what, "write it anew", partial(_write_note, work, record))
+
+
+def _what_is_wrong_with(path: str) -> str:
+    try:
+        data = read_object(path)
+        ObjectSummary.parse(data, sys.byteorder)
+    except ObjectError as error:
+        return "is missing" if not os.path.exists(path) else f"is damaged: {error}"
+    return ""
+
+
+def _write_note(work: Work, record: ProgramRecord) -> None:
+    kind, source = source_of(record.source_path, record.image)
+    note = bytecode.Provenance(record.name, source, kind, record.created_at)
+    bytecode.write_provenance(work.layout, record.program_id, note)
 
 
 def _map_pins(work: Work, record: ProgramRecord, each: ProgramMap) -> list[str]:
