@@ -13,7 +13,7 @@ _bpfman_commands() {
     "chain") echo "list get account" ;;
     "chain account") echo "on off show" ;;
     "map") echo "list dump get set delete watch" ;;
-    "image") echo "pull list remove prune verify inspect copy build generate-build-args" ;;
+    "image") echo "pull list remove prune verify inspect copy build sign generate-key-pair generate-build-args" ;;
     "audit") echo "log" ;;
     esac
 }
@@ -70,6 +70,7 @@ _bpfman_flags() {
     "image inspect") echo "--registry-auth --output" ;;
     "image copy") echo "--no-referrers --source-auth --target-auth --output" ;;
     "image build") echo "--cilium-ebpf-project --source --revision --license --annotation --sbom --registry-auth" ;;
+    "image sign") echo "--key --recursive --annotation --layout --name --registry-auth --output" ;;
     "image generate-build-args") echo "--cilium-ebpf-project --output" ;;
     "audit log") echo "--since --until --verdict --image --follow --output" ;;
     esac
@@ -321,6 +322,14 @@ _bpfman_flag_value() {
     "image build --license") echo "any" ;;
     "image build --annotation") echo "any" ;;
     "image build --registry-auth") echo "any" ;;
+    "image sign --key") echo "file" ;;
+    "image sign --annotation") echo "any" ;;
+    "image sign -a") echo "any" ;;
+    "image sign --layout") echo "words:bundle tag" ;;
+    "image sign --name") echo "any" ;;
+    "image sign --registry-auth") echo "any" ;;
+    "image sign --output") echo "words:text json" ;;
+    "image sign -o") echo "words:text json" ;;
     "image generate-build-args --cilium-ebpf-project") echo "directory" ;;
     "image generate-build-args -c") echo "directory" ;;
     "image generate-build-args --output") echo "words:text json" ;;
@@ -421,6 +430,8 @@ _bpfman_argument() {
     "image copy 2") echo "any" ;;
     "image build 1") echo "any" ;;
     "image build more") echo "file" ;;
+    "image sign 1") echo "any" ;;
+    "image generate-key-pair 1") echo "any" ;;
     "image generate-build-args more") echo "file" ;;
     esac
 }

@@ -110,6 +110,8 @@ _IMAGE = Group(
         "inspect": Leaf("Show what an image is and what it can do.", "image.inspect"),
         "copy": Leaf("Copy an image from one place to another.", "image.copy"),
         "build": Leaf("Build an image from object files.", "image.build"),
+        "sign": Leaf("Sign an image with a key.", "image.sign"),
+        "generate-key-pair": Leaf("Make a key to sign with.", "image.key_pair"),
         "generate-build-args": Leaf("Print build arguments for a Containerfile.", "image.build_args"),
     },
     default="list",

@@ -11,6 +11,7 @@ What needs the network imports it; a cached image is loaded without.
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 from bpfman.errors import InvalidRequest, ObjectError
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from bpfman.images.pulling import Pulled
     from bpfman.images.registry.credentials import Credentials
     from bpfman.images.transport.location import Location
+    from bpfman.images.trust.signing import Signed
     from bpfman.manager.gate import Trusting
     from bpfman.manager.manager import Manager
     from bpfman.model.audit import Who
@@ -47,6 +49,14 @@ if TYPE_CHECKING:
     from bpfman.store.layout import Layout
 
 CACHE_DIR = "/var/cache/bpfman"
+
+
+class SigningKey(NamedTuple):
+    """A private key in PEM.  `name` is what messages call it; `password` is asked if it is encrypted."""
+
+    data: bytes
+    name: str
+    password: Callable[[], bytes]
 
 
 class BuildArgs(NamedTuple):
@@ -192,6 +202,33 @@ class Images:
             ) as write_to,
         ):
             return copy_image(read_from, write_to, referrers=referrers)
+
+    def sign(
+        self,
+        image: str,
+        key: SigningKey,
+        *,
+        layout: str = "bundle",
+        name: str | None = None,
+        annotations: Mapping[str, str] = {},
+        recursive: bool = False,
+    ) -> list[Signed]:
+        """Sign an image, and with `recursive` every platform's; gives what has the signature now, the image first.
+
+        `name` is what it is signed as: its repository unless another is given, nothing for an image in a file.  Raises
+        InvalidRequest for a key that cannot be used, ImageError of all kinds."""
+        from bpfman.images.trust.private_key import load_private_key
+        from bpfman.images.trust.signing import Signing, sign
+
+        location = self._location(image)
+        private = load_private_key(key.data, key.name, key.password)
+        if name is None:
+            name = location.reference.name if location.reference else ""
+        with open_source(location, self._access) as source:
+            source.manifest()  # before a layout is made where there is none
+        with open_target(location, self._access) as target:
+            date = int(time.time())
+            return sign(target, Signing(private, layout, name, annotations, date), recursive=recursive)
 
     def _location(self, image: str) -> Location:
         location = parse_location(image)

@@ -53,10 +53,15 @@ class Layout:
         entries = index.manifests
         if not version and _is_one_image(entries):
             return document
-        found = [each for each in entries if not version or version in _names(each)]
+        found = [each for each in entries if version in _names(each)] if version else self._images(entries)
         if len(found) != 1:
             raise self._unclear(version, entries, len(found))
         return self._read_manifest(found[0].digest, found[0].media_type)
+
+    def _images(self, entries: tuple[Descriptor, ...]) -> list[Descriptor]:
+        """Entries that are images, and not what is attached to one: signatures, bills of materials, lists of those."""
+        found = [each for each in entries if not any(map(_is_attached, _names(each)))]
+        return found if len(found) < 2 else [each for each in found if not self._subject(each)]
 
     def _unclear(self, version: str, entries: tuple[Descriptor, ...], found: int) -> ImageNotFound:
         names = sorted({name for each in entries for name in _names(each)})
@@ -139,7 +144,15 @@ class Layout:
         self._files.write(_path(document.digest), document.data)
         referrer = parse_manifest(document, f"manifest {document.digest}").subject is not None
         if version or referrer:
+            self._check_not_one_image()
             self._list(document, version)
+
+    def _check_not_one_image(self) -> None:
+        if _is_one_image(self._index()[1].manifests):
+            raise InvalidRequest(
+                f"{self._what} is itself the index of an image: what is attached to it would change it",
+                f"copy it under a name first: bpfman image copy {self._what} oci:DIRECTORY:NAME",
+            )
 
     def put_root(self, document: Document) -> None:
         """As the image that this layout was opened for."""
@@ -170,6 +183,12 @@ def _replaces(row: dict[str, Any], digest: str, name: str) -> bool:
     """Whether a new entry of that digest and name takes the place of `row`."""
     there = row.get("annotations", {}).get(REF_NAME, "")
     return bool(there == name and (name or row["digest"] == digest))
+
+
+def _is_attached(name: str) -> bool:
+    """Whether it is a tag made of a digest, as lists of referrers and cosign's signatures have it."""
+    algorithm, dash, rest = name.partition("-")
+    return bool(dash) and digests.is_digest(f"{algorithm}:{rest.partition('.')[0]}")
 
 
 def _path(digest: str) -> str:

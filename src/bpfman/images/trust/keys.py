@@ -31,7 +31,7 @@ _CURVES: dict[str, type[HashAlgorithm]] = {
     "secp256r1": hashes.SHA256, "secp384r1": hashes.SHA384, "secp521r1": hashes.SHA512,
 }  # fmt: skip
 _MIN_RSA, _MAX_RSA = 2048, 8192  # bits; beyond, a verification takes long enough to be an attack
-_KINDS_HINT = "keys are ECDSA on P-256, P-384 or P-521, Ed25519, or RSA of 2048 to 8192 bits"
+KINDS_HINT = "keys are ECDSA on P-256, P-384 or P-521, Ed25519, or RSA of 2048 to 8192 bits"
 
 
 def load_key(data: bytes, name: str) -> PublicKey:
@@ -46,7 +46,7 @@ def load_key(data: bytes, name: str) -> PublicKey:
             f"{name} is no public key", "expected PEM, -----BEGIN PUBLIC KEY-----, as in cosign.pub"
         ) from None
     if not isinstance(found, KINDS) or not is_usable(found):
-        raise TrustMaterialError(f"{name} is no key that can be used here", _KINDS_HINT)
+        raise TrustMaterialError(f"{name} is no key that can be used here", KINDS_HINT)
     return found
 
 
