@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpfman.images.bytecode import Bytecode, Function, Instruction, Map, Program
-from bpfman.images.capability import capabilities_of
+from bpfman.images.capability import capabilities_of, effects
 from bpfman.images.capability.effects import EFFECTS
 from bpfman.images.capability.flow import Budget
 from bpfman.images.capability.flow import follow as follow_within
 from bpfman.images.capability.helpers import effects_of_helpers, helper_name
 from bpfman.images.capability.state import SCALAR, Value, computed, constant, join
 from bpfman.manager.bytecode import read_bytecode
+from bpfman.model.kinds import KINDS
 from tests.images.conftest import OBJECTS
 
 XDP_PACKET = frozenset((0, 8))
@@ -33,7 +34,7 @@ def programs(name: str) -> dict:
 # compiled programs, named after what they do
 
 
-@pytest.mark.parametrize(("program", "effects"), [
+@pytest.mark.parametrize(("program", "words"), [
     ("reads_packets", []),
     ("rewrites_directly", ["rewrite-packets"]),
     ("rewrites_through_the_stack", ["rewrite-packets"]),
@@ -58,8 +59,8 @@ def programs(name: str) -> dict:
     ("denies_operations", ["deny-operations", "read-kernel-memory"]),
     ("changes_addresses", ["change-results"]),
 ])  # fmt: skip
-def test_effects_are_found_by_whatever_way(program, effects):
-    assert list(programs("capabilities")[program].effects) == effects
+def test_effects_are_found_by_whatever_way(program, words):
+    assert list(programs("capabilities")[program].effects) == words
 
 
 @pytest.mark.parametrize("family", ["xdp", "tc"])
@@ -495,6 +496,11 @@ def test_types_of_maps_have_the_words_of_labels():
     assert kinds["hash_of_maps"] == "hash_of_maps"
     assert Map("x", 33, 0, 0, 0, False).type_name == "arena"
     assert Map("x", 999, 0, 0, 0, False).type_name == "type_999"
+
+
+def test_every_kind_has_a_rule_or_may_do_what_any_kind_may():
+    assert set(KINDS) - set(effects._RULES) == {"struct_ops"}
+    assert set(effects._RULES) <= set(KINDS)
 
 
 def test_a_kind_without_a_word_is_labelled_by_its_section_and_may_stop_anything():

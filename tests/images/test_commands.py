@@ -206,6 +206,13 @@ def test_the_older_form_of_pulling(run, small):
     assert "missing argument IMAGE" in err
 
 
+def test_an_image_in_a_file_is_checked_and_not_kept(run, tmp_path):
+    published = good(run(f"image build oci:{tmp_path}/x:1", LITTLE))
+    digest = published.rpartition("@")[2]
+    assert good(run(f"image pull oci:{tmp_path}/x:1")) == f"checked, not kept: oci:{tmp_path}/x:1 {digest}"
+    assert good(run("image list")) == ""
+
+
 def test_removing_what_is_not_there(run):
     status, _, err = run("image remove a/b")
     assert status == 1

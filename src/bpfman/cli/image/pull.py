@@ -71,7 +71,8 @@ Fetches the bytecode for this machine and keeps it, so that bpfman program load 
 another platform. Only what changed is fetched.
 
 Signatures are verified by the rules of the machine, see bpfman image verify. \
-Everything is checked against its digest, and the object is looked into before it is kept.""",
+Everything is checked against its digest, and the object is looked into before it is kept. An image in a file \
+(oci:, oci-archive:, docker-archive:) is checked and not kept: it is at hand already.""",
     examples=[
         ("Fetch an image", "bpfman image pull quay.io/acme/meter:1.2"),
         (

@@ -52,7 +52,12 @@ def cached_json(entry: Entry) -> Json:
 
 
 def pulled_line(pulled: Pulled) -> str:
-    return f"{'cached' if pulled.from_cache else 'pulled'}: {pulled.reference} {pulled.digest}"
+    """An image in a file is looked at, and no more: it is at hand already."""
+    from bpfman.images.transport.location import parse_location
+
+    fetched = parse_location(pulled.reference).reference is not None
+    word = "cached" if pulled.from_cache else "pulled" if fetched else "checked, not kept"
+    return f"{word}: {pulled.reference} {pulled.digest}"
 
 
 def pulled_json(pulled: Pulled) -> Json:

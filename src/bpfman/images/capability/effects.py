@@ -93,7 +93,8 @@ _RULES = {
     "cgroup_sysctl": _ALLOWS,
     "sock_ops": _Rule(context=RESULTS),
     "sk_lookup": _Rule(passes=frozenset((1,)), otherwise=DROP, context=RESULTS),
-    "netfilter": _Rule(passes=frozenset((1,)), otherwise=DROP),
+    # Its context points to the kernel's own structures, which it reads without asking anybody.
+    "netfilter": _Rule(passes=frozenset((1,)), otherwise=DROP, always=(READ_KERNEL,)),
 }  # fmt: skip
 # A kind that is not known may do whatever some kind does by what it returns or by its context.
 _UNKNOWN_RULE = _Rule(
