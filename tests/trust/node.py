@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from pathlib import Path
 
 from bpfman.images.pulling import IF_NOT_PRESENT
 from bpfman.images.transport.location import Access
@@ -21,7 +22,6 @@ from tests.images.samples import layer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from bpfman.manager.manager import Manager
     from bpfman.model.audit import AuditEvent
@@ -42,12 +42,14 @@ class Node:
         self.environment = dict(environment)
         self.config = folder / "bpfman.toml"
         self.cache = folder / "cache"
+        self.policy: Path | None = None  # a policy.json
         self.warnings: list[str] = []
         self.configure()
 
     def configure(self, *lines: str) -> None:
         """Write [signing]; without lines, nobody is named and unsigned images are accepted."""
-        self.config.write_text("\n".join(["[signing]", "containers_policy = false", *lines, ""]))
+        policy = f'"{self.policy}"' if self.policy else "false"
+        self.config.write_text("\n".join(["[signing]", f"containers_policy = {policy}", *lines, ""]))
 
     def believe(self, root: bytes, identity: str, issuer: str, *lines: str) -> None:
         """One person, certified by the instance of a trusted root; by default it takes no image that nobody signed."""
@@ -62,6 +64,16 @@ class Node:
 
     def believe_key(self, key: Path | str, *lines: str) -> None:
         self.configure(f"keys = [{json.dumps(str(key))}]", *_strictly(lines))
+
+    def require(self, scope: str, requirement: Mapping[str, object]) -> None:
+        """By policy.json: this of images in the scope, and no others."""
+        self.policy = self.folder / "policy.json"
+        body = {"default": [{"type": "reject"}], "transports": {"docker": {scope: [requirement]}}}
+        self.policy.write_text(json.dumps(body))
+        registries = Path(self.environment["HOME"], ".config/containers/registries.d")
+        registries.mkdir(parents=True, exist_ok=True)
+        (registries / "default.yaml").write_text("default-docker: {use-sigstore-attachments: true}\n")
+        self.configure()
 
     @property
     def images(self) -> Images:

@@ -106,7 +106,14 @@ def _remap_identity(signed: _Name, image: Reference | None, wanted: SignedName) 
 
 def _equal(signed: _Name, asked: _Name) -> None:
     if not signed.version or signed != asked:
-        raise Refusal(NAME, f"it is for {shown(str(signed))}, not for {asked}")
+        nearly = signed.repository == asked.repository and not signed.version
+        raise Refusal(NAME, f"it is for {shown(str(signed))}, not for {asked}", _NO_TAG if nearly else "")
+
+
+_NO_TAG = (
+    'cosign signs for a repository, not for a tag: "signedIdentity": {"type": "matchRepository"} in policy.json takes '
+    "that, or name the image by its digest"
+)
 
 
 def _same_repository(signed: _Name, asked: _Name) -> None:
