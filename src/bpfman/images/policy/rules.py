@@ -11,9 +11,10 @@ import time
 from functools import partial
 
 from bpfman.errors import ConfigurationError, ImageError, TrustMaterialError, Unsupported, Untrusted
+from bpfman.images.policy.containers.requirement import SIGNED
 from bpfman.images.policy.decision import Decision, Part
 from bpfman.images.policy.material import identity_of
-from bpfman.model.audit import REFUSED
+from bpfman.model.audit import REFUSED, UNVERIFIED
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -36,6 +37,11 @@ class Applicable(NamedTuple):
     own: Rule
     requirements: tuple[Requirement, ...] | None
     where: str
+
+    @property
+    def asks_for_signatures(self) -> bool:
+        """Whether policy.json does."""
+        return any(each.type in SIGNED for each in self.requirements or ())
 
 
 class Rules:
@@ -79,16 +85,20 @@ class Rules:
 
         `digests` are what the name leads to (an index, perhaps), and the platform's own manifest if that is another."""
         found = self.applicable(location)
-        parts = [_asked(found.own.where, location, lambda: self._own(found.own, location, digests, evidence))]
+        parts = [_asked(found.own.where, location, lambda: self._own(found, location, digests, evidence))]
         for each in found.requirements or ():
             ask = partial(self._requirement, each, found.where, location, digests[-1], evidence)
             parts.append(_asked(found.where, location, ask))
         return Decision(str(location), digests[0], tuple(parts), self.policy(location))
 
-    def _own(self, rule: Rule, location: Location, digests: tuple[str, ...], evidence: Evidence) -> Part:
+    def _own(
+        self, found: Applicable, location: Location, digests: tuple[str, ...], evidence: Evidence
+    ) -> Part:
         from bpfman.images.policy.own import judge
 
-        return judge(rule, location, digests, evidence, self._now())
+        if found.own.names_nobody and found.asks_for_signatures:
+            return Part(found.own.where, UNVERIFIED, f"it names nobody, and {found.where} says who must sign")
+        return judge(found.own, location, digests, evidence, self._now())
 
     def _requirement(
         self, requirement: Requirement, where: str, location: Location, digest: str, evidence: Evidence

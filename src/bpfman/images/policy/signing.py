@@ -60,6 +60,11 @@ class Rule(NamedTuple):
     def any_identity(self) -> bool:
         return not self.keys and not self.identities
 
+    @property
+    def names_nobody(self) -> bool:
+        """Whether it leaves to others who must sign: then a signature that policy.json asks for is not its business."""
+        return self.any_identity and not self.trusted_root and not self.reject
+
 
 class Signing(NamedTuple):
     """All of [signing].  `containers_policy` is a file to use in place of policy.json's usual places; empty for those,

@@ -111,8 +111,8 @@ def _equal(signed: _Name, asked: _Name) -> None:
 
 
 _NO_TAG = (
-    'cosign signs for a repository, not for a tag: "signedIdentity": {"type": "matchRepository"} in policy.json takes '
-    "that, or name the image by its digest"
+    'cosign signs for a repository, not for a tag: "signedIdentity": {"type": "matchRepository"} in policy.json '
+    "takes that"
 )
 
 

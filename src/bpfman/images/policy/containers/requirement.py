@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ANYTHING, REJECT = "insecureAcceptAnything", "reject"
 SIGNED_BY, SIGSTORE_SIGNED, SIGNED_BASE_LAYER = "signedBy", "sigstoreSigned", "signedBaseLayer"
+SIGNED = (SIGNED_BY, SIGSTORE_SIGNED)
 
 
 class Blob(NamedTuple):
