@@ -14,7 +14,6 @@ from functools import lru_cache
 from bpfman.errors import MalformedImage, TrustMaterialError
 from bpfman.images import documents
 from bpfman.images.trust.keys import load_key, spki
-from bpfman.images.trust.path import parse_certificate
 from bpfman.images.trust.pem import certificates_in
 from bpfman.images.trust.reading import data
 from bpfman.images.trust.times import Window
@@ -89,6 +88,8 @@ def authority_of(pki: Pki) -> Authority:
 
 def load_certificates(pem: bytes, name: str) -> tuple[x509.Certificate, ...]:
     """At least one; TrustMaterialError otherwise."""
+    from bpfman.images.trust.path import parse_certificate
+
     try:
         found = tuple(parse_certificate(each) for each in certificates_in(pem, name))
     except (MalformedImage, ValueError) as error:
@@ -137,6 +138,8 @@ def _authorities(found: Object, key: str, where: str) -> tuple[Authority, ...]:
 
 
 def _authority(row: Object, where: str) -> Authority:
+    from bpfman.images.trust.path import parse_certificate
+
     chain = documents.object_at(row, "certChain", where)
     certificates = [
         parse_certificate(data(each, "rawBytes", where))

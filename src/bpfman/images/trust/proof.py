@@ -10,7 +10,6 @@ from __future__ import annotations
 from bpfman.images.trust.log import Logged, check_log
 from bpfman.images.trust.refusal import LOG, TIMESTAMP, Refusal
 from bpfman.images.trust.times import shown
-from bpfman.images.trust.timestamp import Stamped, check_timestamp
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from bpfman.images.trust.evidence import Evidence
     from bpfman.images.trust.keys import PublicKey
     from bpfman.images.trust.material import Material
+    from bpfman.images.trust.timestamp import Stamped
 
 _SLACK = 600  # seconds by which clocks of honest machines may differ
 
@@ -74,8 +74,10 @@ def prove(
 
 def _timestamps(evidence: Evidence, material: Material) -> tuple[Stamped, ...]:
     authorities = material.timestamp_authorities
-    if not authorities:
+    if not authorities or not evidence.timestamps:
         return ()
+    from bpfman.images.trust.timestamp import check_timestamp
+
     return tuple(check_timestamp(each, evidence.signature, authorities) for each in evidence.timestamps)
 
 
