@@ -147,6 +147,30 @@ def test_a_token_is_fetched_with_credentials_and_a_scope(secure, manifest):
     assert asked == {"service": ["small"], "scope": ["repository:acme/meter:pull"]}
 
 
+@pytest.mark.parametrize(
+    ("theirs", "asked"),
+    [
+        ("", ["repository:acme/meter:pull"]),
+        ("repository:acme/meter:pull", ["repository:acme/meter:pull"]),
+        (
+            "repository:acme/meter:pull,push",
+            ["repository:acme/meter:pull", "repository:acme/meter:pull,push"],
+        ),
+        (
+            "repository:acme/meter:pull registry:catalog:*",
+            ["repository:acme/meter:pull", "registry:catalog:*"],
+        ),
+    ],
+)
+def test_scopes_that_the_registry_wants_besides_are_parameters_of_their_own(secure, manifest, theirs, asked):
+    put_image(secure, b"x")
+    secure.realm = f"{secure.url}/token"
+    challenge = f'Bearer realm="{secure.realm}",scope="{theirs}"'
+    secure.misbehave("GET", "manifests", lambda h: h.refuse(401, "NO", WWW_Authenticate=challenge))
+    manifest(secure)
+    assert parse_qs(urlsplit(secure.seen[1].path).query)["scope"] == asked
+
+
 def test_a_token_may_be_issued_to_nobody_in_particular(secure, manifest):
     put_image(secure, b"x")
     secure.realm = f"{secure.url}/token?x=1"

@@ -90,6 +90,15 @@ def test_it_is_waited_for_as_long_as_the_registry_asks(small, get):
     assert time.monotonic() - begun >= 1
 
 
+def test_a_longer_wait_is_told_with_its_reason(small, environment):
+    small.misbehave("GET", "/", lambda h: h.refuse(429, "NO", Retry_After="1"))
+    said: list[str] = []
+    session = Session(environment, HASTE, said.append)
+    assert session.send(Request("GET", f"{small.url}/v2/", "the thing", 100)).status == 200
+    session.close()
+    assert said == [f"the thing: the registry {small.host} is asked too often; trying again in 1 seconds"]
+
+
 def test_nobody_is_waited_for_longer_than_is_reasonable(small, get):
     small.misbehave("GET", "/", lambda h: h.refuse(429, "TOOMANYREQUESTS", Retry_After="3600"))
     with pytest.raises(RegistryFailed, match="asked too often") as refused:

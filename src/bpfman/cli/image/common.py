@@ -40,7 +40,9 @@ def images(args: Arguments, credentials: Credentials | None = None) -> Iterator[
             _warn(message)
 
         known = credentials or getattr(args, "registry_auth", None)
-        access = Access(known, os.environ, None, progress if progress.visible else None)
+        access = Access(known, os.environ)
+        if progress.visible:
+            access = access._replace(progress=progress, notice=progress.say)
         yield Images(
             args.image_cache_dir,
             access=access,

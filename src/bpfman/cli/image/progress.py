@@ -35,6 +35,12 @@ class Progress:
             f"{digest[:19]} [{'#' * full}{'.' * (_WIDTH - full)}] {megabytes(done)} of {megabytes(size)}"
         )
 
+    def say(self, text: str) -> None:
+        """Why nothing moves, as much of it as fits into the line."""
+        import shutil
+
+        self._show(text[: shutil.get_terminal_size().columns - 1])
+
     def _show(self, text: str) -> None:
         if self._stream is not None:
             self._stream.write("\r" + text.ljust(self._shown))

@@ -20,7 +20,7 @@ from bpfman.images.registry.session import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from bpfman.images.registry.challenge import Challenge
     from bpfman.images.registry.credentials import Credentials
@@ -78,21 +78,22 @@ class Authentication:
                 f"the registry {self._host} issues tokens at {realm[:200]!r}, which is not https://",
                 "credentials are not sent there; ask who runs the registry",
             )
-        scopes = dict.fromkeys((*scope.split(), *challenge.parameters.get("scope", "").split()))
-        asked = {"service": challenge.parameters.get("service", ""), "scope": " ".join(scopes)}
-        return self._read_token(self._request(realm, {key: value for key, value in asked.items() if value}))
+        service = challenge.parameters.get("service", "")
+        scopes = _scopes(scope, challenge.parameters.get("scope", ""))
+        return self._read_token(self._request(realm, {"service": service} if service else {}, scopes))
 
-    def _request(self, realm: str, asked: Mapping[str, str]) -> Request:
+    def _request(self, realm: str, asked: Mapping[str, str], scopes: Sequence[str]) -> Request:
+        """One scope a parameter where credentials are shown, all in one for OAuth (token.md, oauth.md)."""
         what = f"a token for the registry {self._host}"
         known = self._credentials
         if known and known.identity_token:
-            fields = {**asked, "grant_type": "refresh_token", "client_id": _CLIENT_ID,
+            fields = {**asked, "scope": " ".join(scopes), "grant_type": "refresh_token", "client_id": _CLIENT_ID,
                       "refresh_token": known.identity_token}  # fmt: skip
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
             body = urlencode(fields).encode()
             return Request("POST", realm, what, limits.MAX_ANSWER, headers, body=body)
         separator = "&" if urlsplit(realm).query else "?"
-        url = f"{realm}{separator}{urlencode(asked)}"
+        url = f"{realm}{separator}{urlencode({**asked, 'scope': scopes}, doseq=True)}"
         return Request("GET", url, what, limits.MAX_ANSWER, authorization=known.basic if known else "")
 
     def _read_token(self, request: Request) -> str:
@@ -113,3 +114,14 @@ class Authentication:
         if not token or not token.isascii() or not token.isprintable():
             raise RegistryFailed(f"{request.what}: {urlsplit(request.url).netloc} answers without one")
         return token
+
+
+def _scopes(ours: str, theirs: str) -> list[str]:
+    """What to ask for: what we want to do, and what the registry says beyond that."""
+    resource, _, actions = ours.rpartition(":")
+    wanted = [ours]
+    for each in theirs.split():
+        its_resource, _, its_actions = each.rpartition(":")
+        if its_resource != resource or set(its_actions.split(",")) - set(actions.split(",")):
+            wanted.append(each)
+    return wanted

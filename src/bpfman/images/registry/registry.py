@@ -35,7 +35,7 @@ from bpfman.images.transfer import check_blob, check_size, fallback_tag, merged_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Self
 
     from bpfman.images.manifest import Descriptor
@@ -52,7 +52,8 @@ _NEXT_PAGE = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
 class Registry:
     """The repository that a reference names, in `with`.
 
-    `credentials` go before those in the user's files.  `progress` is told of each blob how far it has come."""
+    `credentials` go before those in the user's files.  `progress` is told of each blob how far it has come,
+    `notice` that it takes longer, and why."""
 
     def __init__(
         self,
@@ -62,13 +63,14 @@ class Registry:
         environment: Mapping[str, str] = os.environ,
         patience: Patience = Patience(),  # noqa: B008 - a frozen value
         progress: Progress | None = None,
+        notice: Callable[[str], None] | None = None,
     ) -> None:
         self.reference = reference
         host = reference.host
         # On this very machine registries have no TLS, unless somebody has given theirs a certificate.
         secure = not is_loopback(host) or certificates.directory_of(host, environment) is not None
         self._base = f"{'https' if secure else 'http'}://{host}/v2/{reference.repository}"
-        self._session = Session(environment, patience)
+        self._session = Session(environment, patience, notice)
         self._progress = progress
         self._auth = Authentication(
             self._session, reference.registry, secure,

@@ -28,6 +28,7 @@ _MOVED = (301, 302, 303, 307, 308)
 _MAY_PASS = (408, 429, 500, 502, 503, 504)  # an answer that may be another one a moment later
 _MOST_REDIRECTS = 5
 _AGENT = "bpfman"
+_WORTH_TELLING = 1.0  # seconds of a wait
 
 
 class Request(NamedTuple):
@@ -57,9 +58,12 @@ class Answer(NamedTuple):
 
 
 class Session:
-    """Requests to one registry, and to where it sends us."""
+    """Requests to one registry, and to where it sends us.  `notice` is told of longer waits, for a person to read."""
 
-    def __init__(self, environment: Mapping[str, str], patience: Patience) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], patience: Patience, notice: Callable[[str], None] | None = None
+    ) -> None:
+        self._notice = notice
         self._connections = Connections(patience, environment)
         self._patience = patience
 
@@ -90,6 +94,8 @@ class Session:
             raise _about(request, failed) from None
         if time.monotonic() + wait > deadline:
             raise _about(request, out_of_time(request.url, self._patience)) from None
+        if self._notice and wait >= _WORTH_TELLING:
+            self._notice(f"{request.what}: {failed.error}; trying again in {wait:.0f} seconds")
         time.sleep(wait)
 
     def _try(self, request: Request, received: bytearray) -> Answer:

@@ -15,7 +15,7 @@ from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from bpfman.images.registry.connection import Patience
     from bpfman.images.registry.credentials import Credentials
@@ -47,12 +47,14 @@ class Location(NamedTuple):
 
 
 class Access(NamedTuple):
-    """How to get at a registry: whose credentials, by which environment, how patiently, telling whom."""
+    """How to get at a registry: whose credentials, by which environment, how patiently, telling whom how far it is and
+    why it takes longer."""
 
     credentials: Credentials | None = None
     environment: Mapping[str, str] = os.environ
     patience: Patience | None = None
     progress: Progress | None = None
+    notice: Callable[[str], None] | None = None
 
 
 def parse_location(text: str) -> Location:
@@ -126,6 +128,7 @@ def _registry(reference: Reference, access: Access) -> Registry:
         environment=access.environment,
         patience=access.patience or Patience(),
         progress=access.progress,
+        notice=access.notice,
     )
 
 
