@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bpfman.errors import BpfmanError
 from bpfman.images.verdict import Verdict
-from bpfman.manager.configuration import CONFIG_PATH, read_config_if_there
+from bpfman.manager.configuration import read_config_if_there
 from bpfman.model.audit import LOAD, REFUSED, UNSIGNED
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ class Guard:
             if auditor is not None:
                 auditor.record(action, image, "", Verdict(REFUSED, self._path, str(error)), programs)
             raise
-        return Gate(trust, auditor, action, image, programs, self._warn)
+        return Gate(trust, auditor, action, image, programs, self._warn, self._path)
 
     def auditor(self, layout: Layout) -> Auditor:
         from bpfman.manager.auditing import Auditor, audit_settings, this_process
@@ -89,7 +89,7 @@ class Gate:
 
     def __init__(
         self, trust: Trust | None, auditor: Auditor | None, action: str, image: str, programs: tuple[str, ...],
-        warn: Callable[[str], None],
+        warn: Callable[[str], None], config: str,
     ) -> None:  # fmt: skip
         self._trust = trust
         self._auditor = auditor
@@ -97,6 +97,7 @@ class Gate:
         self._image = image
         self._programs = programs
         self._warn = warn
+        self._config = config
 
     @property
     def rules(self) -> Trust | None:
@@ -141,7 +142,7 @@ class Gate:
             self._warn(
                 f"image {self._image} has no signature: nobody vouches for "
                 f"{'what was loaded' if self._action == LOAD else 'it'}. To refuse such images, write "
-                f"`allow_unsigned = false` below [signing] in {CONFIG_PATH}"
+                f"`allow_unsigned = false` below [signing] in {self._config}"
             )
 
     def _record(self, digest: str, verdict: Verdict, *, cached: bool = False) -> None:

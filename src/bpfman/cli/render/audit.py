@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audit trail as text that fits a terminal of 80 columns: a line for each decision, its reason below it.
 
-Columns have fixed widths, because lines are printed as they come.  Nothing is cut: names that are too long push on.
+Columns have fixed widths, because lines are printed as they come.  Nothing is cut: what is too long has a line of its
+own.
 """
 
 from __future__ import annotations
@@ -15,24 +16,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bpfman.model.audit import AuditEvent
 
-_COLUMNS = "{:<20}  {:<10}  {:<6}  {:<10}  {}"
+_COLUMNS = "{:<20}  {:<10}  {:<8}  {}"
 _WIDTH = 80
 _WORDS = {UNSIGNED: "unsigned", UNVERIFIED: "unverified", REFUSED: "REFUSED"}
 
 
 def headings() -> str:
-    return _COLUMNS.format("TIME", "VERDICT", "ACTION", "USER", "IMAGE")
+    return _COLUMNS.format("TIME", "VERDICT", "USER", "IMAGE")
 
 
 def event_lines(event: AuditEvent) -> list[str]:
-    user = event.who.user or str(event.who.uid)
     verdict = _WORDS.get(event.verdict, event.verdict)
-    row = (rfc3339(int(event.time)), verdict, event.action, _plain(user), _plain(event.image))
-    below = [", ".join(filter(None, (_programs(event), event.digest[:19])))]
-    below.append(
-        ": ".join(filter(None, (event.rule, _plain(event.reason)))) + (" (as before)" if event.cached else "")
+    row = _COLUMNS.format(rfc3339(int(event.time)), verdict, _user(event), image := _plain(event.image))
+    lines = [row] if len(row) <= _WIDTH else [row.removesuffix(image).rstrip(), f"  {image}"]
+    what = ", ".join(filter(None, (f"{event.action} {_programs(event)}".rstrip(), event.digest[:19])))
+    why = ": ".join(filter(None, (event.rule, _plain(event.reason)))) + (
+        " (as before)" if event.cached else ""
     )
-    return [_COLUMNS.format(*row), *(line for each in below if each for line in _wrapped(each))]
+    return [*lines, *_wrapped(what), *_wrapped(why)]
+
+
+def _user(event: AuditEvent) -> str:
+    return _plain(event.who.user) or ("root" if event.who.uid == 0 else str(event.who.uid))
 
 
 def _programs(event: AuditEvent) -> str:

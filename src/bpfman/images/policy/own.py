@@ -7,11 +7,14 @@ either is a signature of the bytecode.  A signature that is there and is not goo
 
 from __future__ import annotations
 
-from bpfman.errors import Unsigned, Untrusted
+import os
+
+from bpfman.errors import SignatureRefused, Unsigned, Untrusted
 from bpfman.images.policy.decision import Part
 from bpfman.images.policy.material import key_data, read_material
 from bpfman.images.policy.signing import is_pem
 from bpfman.images.trust.demand import Demand, Instance, Key
+from bpfman.images.trust.refusal import CERTIFICATE
 from bpfman.images.trust.signatures import find
 from bpfman.model.audit import ACCEPTED, UNSIGNED, UNVERIFIED
 
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from bpfman.images.policy.signing import Rule
     from bpfman.images.transport.location import Location
     from bpfman.images.trust.demand import Verified
+
+# What sigstore publishes at tuf-repo-cdn.sigstore.dev, as sigstore-python 4.5.1 brings it.
+_PUBLIC = os.path.join(os.path.dirname(__file__), "sigstore_public.json")
 
 
 def judge(rule: Rule, location: Location, digests: tuple[str, ...], evidence: Evidence, now: float) -> Part:
@@ -54,7 +60,18 @@ def _verified(
             return verify(found, location.reference, demand_of(rule), now)
         except Unsigned:  # it was something else that refers to the image
             continue
+        except SignatureRefused as error:
+            error.hint = error.hint or _hint(rule, error)
+            raise
     return None
+
+
+def _hint(rule: Rule, error: SignatureRefused) -> str:
+    if rule.any_identity and any(
+        step == CERTIFICATE and why.startswith("it has none") for _, step, why in error.refusals
+    ):
+        return 'it was signed with a key, and none is known here: write keys = ["FILE"] below [signing]'
+    return f"{rule.where} says whose signatures are good; `bpfman image verify` asks by other keys and identities"
 
 
 def demand_of(rule: Rule) -> Demand:
@@ -75,6 +92,9 @@ def _name(key: str, rule: Rule) -> str:
 
 
 def _instance(rule: Rule) -> Instance | None:
-    if not rule.trusted_root:
-        return None
-    return Instance(rule.trusted_root, trusted_root=read_material(rule.trusted_root, rule.where))
+    """The instance that the rule names; else the public one, where certificates or a log are asked for."""
+    if rule.trusted_root:
+        return Instance(rule.trusted_root, trusted_root=read_material(rule.trusted_root, rule.where))
+    if rule.any_identity or rule.identities or rule.require_log or rule.require_timestamp:
+        return Instance("the public sigstore instance", trusted_root=read_material(_PUBLIC, rule.where))
+    return None

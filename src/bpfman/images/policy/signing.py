@@ -83,7 +83,7 @@ class Signing(NamedTuple):
 
 def default_signing(file: str) -> Signing:
     """What holds without a configuration file: images without a signature are accepted, with a warning."""
-    return Signing(file, Rule(f"the default of [signing], as {file} says nothing else"))
+    return Signing(file, Rule(f"the default of [signing] in {file}"))
 
 
 def read_signing(found: object, file: str) -> Signing:
