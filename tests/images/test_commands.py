@@ -208,7 +208,9 @@ def test_the_older_form_of_pulling(run, small):
 
 def test_an_image_in_a_file_is_checked_and_not_kept(run, tmp_path):
     published = good(run(f"image build oci:{tmp_path}/x:1", LITTLE))
-    digest = published.rpartition("@")[2]
+    name, _, digest = published.removeprefix("published: ").rpartition("@")
+    assert name == f"oci:{tmp_path}/x"  # with the digest, a name that can be used
+    assert json.loads(good(run("image inspect", published.split()[1])))["digest"] == digest.strip()
     assert good(run(f"image pull oci:{tmp_path}/x:1")) == f"checked, not kept: oci:{tmp_path}/x:1 {digest}"
     assert good(run("image list")) == ""
 

@@ -36,6 +36,7 @@ def test_what_has_no_transport_is_a_reference(typed, shown):
 )
 def test_transports_have_a_path_and_perhaps_a_name(typed, location):
     assert parse_location(typed) == location
+    assert str(location) == typed
 
 
 @pytest.mark.parametrize("transport", ["oci", "oci-archive", "docker-archive"])

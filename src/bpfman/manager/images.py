@@ -252,7 +252,7 @@ class Images:
         date = source_date(self._access.environment)
         objects = [_read_file(each) for each in parse_inputs(words, project)]
         built = assemble(objects, annotations, date)
-        name = location.reference.name if location.reference else str(location)
+        name = location.reference.name if location.reference else str(location._replace(name=""))
         if sbom:
             from bpfman.images.building.image import referrer
             from bpfman.images.building.sbom import MEDIA_TYPE, make_sbom

@@ -10,6 +10,7 @@ import os
 from contextlib import contextmanager
 
 from bpfman.errors import InvalidRequest
+from bpfman.images.digest import is_digest
 from bpfman.images.reference import Reference, parse_reference
 from bpfman.model.value import NamedTuple
 
@@ -43,7 +44,8 @@ class Location(NamedTuple):
     def __str__(self) -> str:
         if self.reference is not None:
             return str(self.reference)
-        return f"{self.transport}:{self.path}" + (f":{self.name}" if self.name else "")
+        mark = "@" if is_digest(self.name) else ":" if self.name else ""
+        return f"{self.transport}:{self.path}{mark}{self.name}"
 
 
 class Access(NamedTuple):
