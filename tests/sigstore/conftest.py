@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -87,3 +91,39 @@ def publish(host: str, environment: dict[str, str], tmp_path, *words: str) -> Pu
     images = Images(str(tmp_path / "building"), access=Access(environment=environment, patience=HASTE))
     name = images.build(f"{repository}:1", list(words) or [str(OBJECT)])
     return Published(repository, f"{repository}:1", name.rpartition("@")[2])
+
+
+class Done(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def bpfman(node) -> Command:  # noqa: F811
+    """Run `bpfman` as a person would: another process, with the node's directories and configuration."""
+    where = {
+        "BPFMAN_RUNTIME_DIR": node.manager.layout.runtime_dir,
+        "BPFMAN_CONFIG": str(node.config),
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    }
+
+    def run(*words: object, **more: str) -> Done:
+        done = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("bpfman")),
+                *map(str, words),
+                f"--image-cache-dir={node.cache}",
+            ],
+            env={**node.environment, **where, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
