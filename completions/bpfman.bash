@@ -13,7 +13,7 @@ _bpfman_commands() {
     "chain") echo "list get account" ;;
     "chain account") echo "on off show" ;;
     "map") echo "list dump get set delete watch" ;;
-    "image") echo "pull list remove prune verify inspect copy build sign generate-key-pair generate-build-args" ;;
+    "image") echo "pull list remove prune verify inspect copy build sign update-trusted-root generate-key-pair generate-build-args" ;;
     "audit") echo "log" ;;
     esac
 }
@@ -71,6 +71,7 @@ _bpfman_flags() {
     "image copy") echo "--no-referrers --source-auth --target-auth --output" ;;
     "image build") echo "--cilium-ebpf-project --source --revision --license --annotation --sbom --registry-auth" ;;
     "image sign") echo "--key --recursive --annotation --layout --name --registry-auth --output" ;;
+    "image update-trusted-root") echo "--mirror --root" ;;
     "image generate-build-args") echo "--cilium-ebpf-project --output" ;;
     "audit log") echo "--since --until --verdict --image --follow --output" ;;
     esac
@@ -330,6 +331,8 @@ _bpfman_flag_value() {
     "image sign --registry-auth") echo "any" ;;
     "image sign --output") echo "words:text json" ;;
     "image sign -o") echo "words:text json" ;;
+    "image update-trusted-root --mirror") echo "any" ;;
+    "image update-trusted-root --root") echo "file" ;;
     "image generate-build-args --cilium-ebpf-project") echo "directory" ;;
     "image generate-build-args -c") echo "directory" ;;
     "image generate-build-args --output") echo "words:text json" ;;
@@ -431,6 +434,7 @@ _bpfman_argument() {
     "image build 1") echo "any" ;;
     "image build more") echo "file" ;;
     "image sign 1") echo "any" ;;
+    "image update-trusted-root 1") echo "file" ;;
     "image generate-key-pair 1") echo "any" ;;
     "image generate-build-args more") echo "file" ;;
     esac

@@ -8,7 +8,7 @@ function __bpfman_words
         if test $skip = yes
             set skip no
         else if string match -q -- '-*' $word
-            contains -- $word --annotation --application --certificate-identity --certificate-identity-regexp --certificate-oidc-issuer --certificate-oidc-issuer-regexp --cilium-ebpf-project --config --container-pid --cookie --fn-name --frequency --global --image --image-cache-dir --image-url --interval --key --kind --layout --license --lock-timeout --log --map-owner-id --max-size --metadata --metadata-selector --mode --name --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --runtime-dir --selector --since --source --source-auth --target-auth --trusted-root --type --until --verdict -a -c -f -g -i -l -m -n -o -p -r; and set skip yes
+            contains -- $word --annotation --application --certificate-identity --certificate-identity-regexp --certificate-oidc-issuer --certificate-oidc-issuer-regexp --cilium-ebpf-project --config --container-pid --cookie --fn-name --frequency --global --image --image-cache-dir --image-url --interval --key --kind --layout --license --lock-timeout --log --map-owner-id --max-size --metadata --metadata-selector --mirror --mode --name --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --root --runtime-dir --selector --since --source --source-auth --target-auth --trusted-root --type --until --verdict -a -c -f -g -i -l -m -n -o -p -r; and set skip yes
         else
             echo $word
         end
@@ -93,6 +93,7 @@ complete -c bpfman -n '__bpfman_at -l 0 image' -a inspect -d 'Show what an image
 complete -c bpfman -n '__bpfman_at -l 0 image' -a copy -d 'Copy an image from one place to another.'
 complete -c bpfman -n '__bpfman_at -l 0 image' -a build -d 'Build an image from object files.'
 complete -c bpfman -n '__bpfman_at -l 0 image' -a sign -d 'Sign an image with a key.'
+complete -c bpfman -n '__bpfman_at -l 0 image' -a update-trusted-root -d 'Fetch the keys of a sigstore instance.'
 complete -c bpfman -n '__bpfman_at -l 0 image' -a generate-key-pair -d 'Make a key to sign with.'
 complete -c bpfman -n '__bpfman_at -l 0 image' -a generate-build-args -d 'Print build arguments for a Containerfile.'
 complete -c bpfman -n '__bpfman_at -l 0 audit' -a log -d 'Print the audit trail.'
@@ -357,6 +358,9 @@ complete -c bpfman -n '__bpfman_at image sign' -l layout -x -a 'bundle tag' -d '
 complete -c bpfman -n '__bpfman_at image sign' -l name -x -d 'The name to sign it as'
 complete -c bpfman -n '__bpfman_at image sign' -l registry-auth -x -d 'Credentials for the registry, as base64 of USER:PASSWORD'
 complete -c bpfman -n '__bpfman_at image sign' -l output -s o -x -a 'text json' -d 'How to print the result'
+complete -c bpfman -n '__bpfman_at image update-trusted-root' -l mirror -x -d 'Where the instance publishes its keys'
+complete -c bpfman -n '__bpfman_at image update-trusted-root' -l root -rF -d 'The root.json of TUF to believe at first'
+complete -c bpfman -n '__bpfman_at -m 0 -l 0 image update-trusted-root' -F
 complete -c bpfman -n '__bpfman_at image generate-build-args' -l cilium-ebpf-project -s c -x -a '(__fish_complete_directories)' -d 'A directory with objects named as bpf2go names them, such as meter_x86_bpfel.o, in place of BYTECODE'
 complete -c bpfman -n '__bpfman_at image generate-build-args' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at -m 0 image generate-build-args' -F

@@ -111,6 +111,7 @@ _IMAGE = Group(
         "copy": Leaf("Copy an image from one place to another.", "image.copy"),
         "build": Leaf("Build an image from object files.", "image.build"),
         "sign": Leaf("Sign an image with a key.", "image.sign"),
+        "update-trusted-root": Leaf("Fetch the keys of a sigstore instance.", "image.trusted_root"),
         "generate-key-pair": Leaf("Make a key to sign with.", "image.key_pair"),
         "generate-build-args": Leaf("Print build arguments for a Containerfile.", "image.build_args"),
     },
