@@ -6,10 +6,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from subprocess import TimeoutExpired
 
 import pytest
 
 from bpfman.errors import LockTimeout, StoreError
+from bpfman.store import queue
 from bpfman.store.lock import WriterLock, holder_of
 
 HOLD = """
@@ -152,3 +154,72 @@ def test_a_full_disk_does_not_keep_anybody_from_the_lock(tmpfs):
             file.write(bytes(4096))
         with WriterLock(f"{path}/.lock", timeout=1) as lock:
             assert lock.held
+
+
+WAIT = """
+import sys
+from bpfman.store.lock import WriterLock
+with WriterLock(sys.argv[1]):
+    print("mine", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def waits_as(number, layout):
+    """Wait until so many are in the queue."""
+    descriptor = os.open(layout.lock, os.O_RDWR)
+    try:
+        while len(queue.before(descriptor, most=number)) < number:
+            os.sched_yield()
+    finally:
+        os.close(descriptor)
+
+
+def test_who_came_first_gets_it_first(layout, python):
+    """Whoever comes meanwhile, and however often: here us, who could take it each time it is let go."""
+    with WriterLock(layout.lock):
+        waiters = []
+        for number in range(5):
+            waiters.append(python(WAIT, layout.lock))
+            waits_as(number + 1, layout)
+    for waiter in waiters:
+        with pytest.raises(LockTimeout), WriterLock(layout.lock, timeout=0.02):
+            pass
+        assert waiter.stdout.readline() == "mine\n"
+        waiter.stdin.write("\n")
+        waiter.stdin.flush()
+    with WriterLock(layout.lock, timeout=10) as lock:
+        assert lock.held
+
+
+def test_who_dies_leaves_the_queue(layout, python):
+    with WriterLock(layout.lock):
+        first, second = python(WAIT, layout.lock), None
+        waits_as(1, layout)
+        second = python(WAIT, layout.lock)
+        waits_as(2, layout)
+        first.kill()
+    assert second.stdout.readline() == "mine\n"
+
+
+def test_who_was_stopped_keeps_nobody_waiting(layout, python):
+    with WriterLock(layout.lock):
+        asleep = python(WAIT, layout.lock)
+        waits_as(1, layout)
+        asleep.send_signal(signal.SIGSTOP)
+    with WriterLock(layout.lock, timeout=10) as lock:
+        assert lock.held
+        asleep.send_signal(signal.SIGCONT)
+        with pytest.raises(TimeoutExpired):
+            asleep.wait(0.05)
+    assert asleep.stdout.readline() == "mine\n"
+
+
+def test_who_waits_at_a_lock_that_is_gone_goes_to_the_new_one(layout, python):
+    with WriterLock(layout.lock):
+        waiter = python(WAIT, layout.lock)
+        waits_as(1, layout)
+        os.unlink(layout.lock)
+        assert waiter.stdout.readline() == "mine\n"
+        with pytest.raises(LockTimeout), WriterLock(layout.lock, timeout=0.02):
+            pass
