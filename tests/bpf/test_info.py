@@ -98,6 +98,14 @@ def test_what_is_not_there_is_none(ask, number):
     assert ask(number) is None
 
 
+def test_a_program_is_known_by_its_tag_and_load_time(loaded):
+    found = loaded("xdp_pass").object.programs[0].kernel
+    assert info.is_program(found.id, found.tag, found.load_time)
+    assert not info.is_program(found.id, found.tag, found.load_time + 1)
+    assert not info.is_program(found.id, "0" * 16, found.load_time)
+    assert not info.is_program(4_000_000_000, found.tag, found.load_time)
+
+
 def test_ids_of_all_programs(loaded):
     ours = loaded("xdp_pass").parts[0].program_id
     ids = [*info.program_ids()]

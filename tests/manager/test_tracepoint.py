@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
-from bpfman import tracepoint
+from bpfman import Manager, tracepoint
 from bpfman.bpf.info import link_by_id
+from bpfman.bpf.kernel import Kernel
 from bpfman.errors import InvalidRequest, KernelRefused, LinkNotFound, TracepointNotFound, TypeMismatch
 from tests.manager.hooks import OBJECTS, files_below, load, u32
 
@@ -35,6 +36,38 @@ def calls(manager, program):
             return stats[0]["calls"]
 
     return calls
+
+
+class AskedFor(Kernel):
+    """The real one, where somebody else makes a change while a link's end is waited for."""
+
+    def __init__(self, change) -> None:
+        self._change = change
+
+    def release_link(self, path):
+        ending, change = super().release_link(path), self._change
+
+        class Ending:
+            def wait(self):
+                change()
+                assert ending is not None
+                ending.wait()
+
+        return Ending()
+
+
+def test_nobody_waits_for_the_end_of_another_ones_link(manager, program):
+    """The kernel takes its time with perf events, up to a tenth of a second."""
+    other = Manager(manager.layout, lock_timeout=0.01)
+    loaded = []
+
+    def change():
+        loaded.append(load(other, "xdp_pass", "xdp", "xdp_pass"))
+
+    link = manager.attach(program, tracepoint(KILL)).record
+    Manager(manager.layout, kernel=AskedFor(change)).detach([link.id])
+    assert len(loaded) == 1
+    assert link_by_id(link.kernel_link_id) is None
 
 
 def test_runs_whenever_it_fires_until_it_is_detached(manager, program, calls):

@@ -29,6 +29,14 @@ def test_a_record_comes_back_as_it_was(store, lock, record):
     assert store.programs() == [record]
 
 
+def test_where_all_are_pinned_is_told_at_once(store, lock):
+    assert store.program_pins() == []
+    load(store, lock, FULL, PLAIN)
+    with store.writing(lock) as tx:
+        tx.add_program(program(99), ())  # not finished
+    assert store.program_pins() == sorted((each.program_id, each.pin_path) for each in (FULL, PLAIN))
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
 @given(
     st.dictionaries(st.text(), st.text(), max_size=4),

@@ -14,6 +14,7 @@ from bpfman.syscalls.mounts import (
     TRACEFS_MAGIC,
     detached,
     filesystem_magic,
+    is_bpffs,
     is_mount_point_of,
     mount,
     mounted_type,
@@ -151,3 +152,25 @@ def test_a_file_system_that_the_kernel_lacks_is_refused():
     with pytest.raises(KernelRefused, match="detached nonesuch") as refused:
         detached("nonesuch")
     assert refused.value.errno == errno.ENODEV
+
+
+@pytest.mark.kernel
+def test_a_bpf_file_system_is_known_by_its_look(tmp_path):
+    target, other, link = tmp_path / "fs", tmp_path / "other", tmp_path / "link"
+    for each in (target, other):
+        each.mkdir()
+    link.symlink_to(target)
+    assert not is_bpffs(str(target))
+    with mounted(target, "bpf"):
+        (target / "below").mkdir()
+        assert is_bpffs(str(target))
+        assert not is_bpffs(str(target / "below"))
+        assert not is_bpffs(str(link))
+        with mounted(target):
+            assert not is_bpffs(str(target))
+        with mounted(other, flags=MS_BIND, source=str(target / "below")):
+            assert is_bpffs(str(other))
+    with mounted(other):
+        assert not is_bpffs(str(other))
+    assert not is_bpffs(str(tmp_path / "nowhere"))
+    assert not is_bpffs("/proc/version/x")

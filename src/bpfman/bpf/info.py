@@ -96,6 +96,19 @@ def _link_details(info: bpf_abi.LinkInfo) -> dict[str, int]:
     return {}
 
 
+def is_program(program_id: int, tag: str, load_time: int) -> bool:
+    """Whether the program of that id has that tag and load time: what says who it is, without all else."""
+    try:
+        fd = bpf.fd_by_id(bpf.PROG_BY_ID, program_id)
+    except FileNotFoundError:
+        return False
+    try:
+        found, _ = bpf.prog_info(fd)
+        return (bytes(found.tag).hex(), found.load_time) == (tag, load_time)
+    finally:
+        os.close(fd)
+
+
 def program_by_id(program_id: int) -> KernelProgram | None:
     return _by_id(bpf.PROG_BY_ID, program_id, program)
 

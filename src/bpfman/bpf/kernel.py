@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, Protocol
 
-    from bpfman.bpf.link.link import Link
+    from bpfman.bpf.link.link import Ending, Link
     from bpfman.bpf.link.tcx import Anchor
     from bpfman.bpf.map import Map
     from bpfman.bpf.object import LoadedObject
@@ -40,6 +40,10 @@ class Kernel:
 
     def program(self, program_id: int) -> KernelProgram | None:
         return info.program_by_id(program_id)
+
+    def has_program(self, program_id: int, tag: str, load_time: int) -> bool:
+        """Whether the kernel has the very program, not another that got its id."""
+        return info.is_program(program_id, tag, load_time)
 
     def map(self, map_id: int) -> KernelMap | None:
         return info.map_by_id(map_id)
@@ -126,7 +130,7 @@ class Kernel:
     def has_bpffs(self, path: str) -> bool:
         from bpfman.syscalls import mounts
 
-        return mounts.is_mount_point_of(path, "bpf")
+        return mounts.is_bpffs(path) or mounts.is_mount_point_of(path, "bpf")
 
     def mount_bpffs(self, path: str) -> bool:
         """Mount a bpffs at `path` unless one is there; whether it was mounted just now."""
@@ -242,6 +246,16 @@ class Kernel:
         from bpfman.bpf.link import link
 
         link.remove(path)
+
+    def release_link(self, path: str) -> Ending | None:
+        """Detach and unpin; gives what there is to wait for until the kernel has let go of the link."""
+        from bpfman.bpf.link import link
+
+        ending = link.release(path)
+        if not ending.exclusive:
+            return ending
+        ending.wait()
+        return None
 
     # TC filters
 

@@ -37,7 +37,8 @@ def load(
     from bpfman.chain import compose as chain
 
     verdicts = place.record.hook.verdicts
-    parts = {member.program_id: _part(work, member) for member in members}
+    with work.store.snapshot():  # once, not for each of what may be hundreds
+        parts = {member.program_id: _part(work, member) for member in members}
     places = [chain.Place(parts[m.program_id], m.proceed_on, m.slot) for m in members]
     composition = chain.compose(places, verdicts, accounting=accounting)
     try:

@@ -140,7 +140,9 @@ def _own_link_steps(work: Work, link: LinkRecord) -> tuple[Step, ...]:
             tx.finish_link(link.id, link.kernel_link_id)
 
     def remove() -> None:
-        work.kernel.remove_link(link.pin_path or "")
+        ending = work.kernel.release_link(link.pin_path or "")
+        if ending is not None:
+            work.endings.append(ending)
 
     return (
         Step(f"record that link {link.id} is about to go", begin, cancel),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def is_alive(kernel: Kernel, program: ProgramRecord) -> bool:
     """Whether the kernel still has the very program that the record means, not another with its id."""
-    return program.means(kernel.program(program.program_id))
+    return kernel.has_program(program.program_id, program.tag, program.load_time)
 
 
 def link_of(kernel: Kernel, link: LinkRecord, program: ProgramRecord) -> KernelLink | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bpfman.bpf.map import Map
+    from bpfman.bpf.object import LoadedObject
     from bpfman.manager.doctor.finding import Finding
     from bpfman.manager.plan import Step
     from bpfman.manager.work import Work
@@ -96,16 +97,20 @@ class Manager:
                 reap(work)  # first, so that no map is taken from a program that is gone
                 with loading.load_into_kernel(work, request) as loaded:
                     work.run(loading.steps(work, request, loaded))
-        else:
-            # The verifier may take its time: nobody waits for it.
-            with self._kernel.load_object(
-                data, request.summary, request.spec.programs, name=request.name, globals=spec.globals, reuse={}
-            ) as loaded, self._writing() as work:  # fmt: skip
-                reap(work)
-                work.run(loading.steps(work, request, loaded))
-        ids = [program.kernel.id for program in loaded.programs]
-        with self._reading() as (store, view):
-            return tuple(view.loaded(store.program(program_id)) for program_id in ids)
+                    return self._loaded(work, loaded)
+        # The verifier may take its time: nobody waits for it.
+        with self._kernel.load_object(
+            data, request.summary, request.spec.programs, name=request.name, globals=spec.globals, reuse={}
+        ) as loaded, self._writing() as work:  # fmt: skip
+            reap(work)
+            work.run(loading.steps(work, request, loaded))
+            return self._loaded(work, loaded)
+
+    def _loaded(self, work: Work, loaded: LoadedObject) -> tuple[Program, ...]:
+        if self._dry_run:  # which ends with Planned
+            return ()
+        view = self._view(work)
+        return tuple(view.loaded(work.store.program(program.kernel.id)) for program in loaded.programs)
 
     def unload(self, program_ids: Sequence[int], *, ignore_missing: bool = False) -> None:
         """Unload programs, with their links.  Every id is tried; PartialFailure tells which failed and why."""
@@ -159,7 +164,9 @@ class Manager:
                 raise _not_in_kernel(record)
             with attaching.Attach(work, record, spec, metadata) as attach:
                 work.run(attach.steps())
-        return self.link(attach.link_id)
+            if not self._dry_run:
+                return self._view(work).link(attach.link_id)
+        raise AssertionError("a dry run ends with Planned")
 
     def detach(self, link_ids: Sequence[int], *, ignore_missing: bool = False) -> None:
         """Detach links.  Every id is tried; PartialFailure tells which failed and why."""
@@ -298,6 +305,10 @@ class Manager:
 
     def _reading(self) -> _Reading:
         return _Reading(self._kernel, self.layout)
+
+    def _view(self, work: Work) -> View:
+        """By the change's own store: to open another takes as long as the change's transactions."""
+        return View(work.kernel, work.layout, work.store)
 
     def _writing(self) -> AbstractContextManager[Work]:
         from bpfman.manager.writing import planning, writing

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 def reap(work: Work) -> None:
     """Drop them, and with them their links, pins and copies.  One whose hook cannot be changed now is left for the next
     time: that is no reason to refuse a load."""
-    dead = [record for record in work.store.programs() if not work.is_alive(record)]
+    # What is pinned is there, and nobody else can have its id.  This is all that a load pays on a large host.
+    pinned = {f"{work.layout.fs}/{name}" for name in work.kernel.pins_in(work.layout.fs)}
+    suspects = [program_id for program_id, path in work.store.program_pins() if path not in pinned]
+    dead = [record for record in map(work.store.program, suspects) if not work.is_alive(record)]
     if not dead:
         return
     from bpfman.manager import detaching, unloading

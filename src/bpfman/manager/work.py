@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bpfman.bpf.kernel import Kernel
+    from bpfman.bpf.link.link import Ending
     from bpfman.manager.plan import Step
     from bpfman.model.program import ProgramRecord
     from bpfman.store.database import Store
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 
 
 class Work(NamedTuple):
-    """`run` carries a plan out (or raises Planned with it, in a dry run)."""
+    """`run` carries a plan out (or raises Planned with it, in a dry run).  `endings` are links that the kernel has yet
+    to let go of, which is waited for once others may change things again."""
 
     kernel: Kernel
     layout: Layout
     store: Store
     lock: Lock
     run: Callable[[Sequence[Step]], None]
+    endings: list[Ending]
 
     def is_alive(self, record: ProgramRecord) -> bool:
         return is_alive(self.kernel, record)

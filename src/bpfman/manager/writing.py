@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from bpfman.bpf.kernel import Kernel
+    from bpfman.bpf.link.link import Ending
     from bpfman.manager.plan import Step
     from bpfman.store.layout import Layout
 
@@ -36,15 +37,20 @@ def writing(
     """The lock, with whatever an earlier change left unfinished put right, and a place for pins (`settle`); without,
     nothing is changed yet."""
     create(layout)
-    with WriterLock(layout.lock, lock_timeout) as lock, Store.open(layout, write=True) as store:
-        if settle:  # Two at once would each mount one, and the second would hide the pins in the first.
-            kernel.mount_bpffs(layout.fs)
-        work = Work(kernel, layout, store, lock, lambda steps: run(steps, done))
-        if settle and store.has_unfinished():
-            from bpfman.manager import recovery
+    endings: list[Ending] = []
+    try:
+        with WriterLock(layout.lock, lock_timeout) as lock, Store.open(layout, write=True) as store:
+            if settle:  # Two at once would each mount one, and the second would hide the pins in the first.
+                kernel.mount_bpffs(layout.fs)
+            work = Work(kernel, layout, store, lock, lambda steps: run(steps, done), endings)
+            if settle and store.has_unfinished():
+                from bpfman.manager import recovery
 
-            recovery.recover(work, warn)
-        yield work
+                recovery.recover(work, warn)
+            yield work
+    finally:
+        for ending in endings:
+            ending.wait()
 
 
 @contextmanager
@@ -56,5 +62,5 @@ def planning(kernel: Kernel, layout: Layout) -> Iterator[Work]:
         planned.extend(step.what for step in steps)
 
     with Store.open(layout) as store:
-        yield Work(kernel, layout, store, Lock(layout.lock), note)
+        yield Work(kernel, layout, store, Lock(layout.lock), note, [])
     raise Planned(planned)

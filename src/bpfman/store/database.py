@@ -168,6 +168,16 @@ class Store:
         with self.snapshot():
             return programs.select(self._rows, "state = 'loaded'")
 
+    def program_pins(self) -> list[tuple[int, str]]:
+        """The ids of all programs, ascending, and where each is pinned: what can be had of a thousand at once."""
+        with self.snapshot():
+            return [
+                (program_id, path)
+                for program_id, path in self._rows(
+                    "SELECT id, pin_path FROM programs WHERE state = 'loaded' ORDER BY id", ()
+                )
+            ]
+
     def find_program(self, program_id: int) -> ProgramRecord | None:
         """The program with that id, or None."""
         with self.snapshot():

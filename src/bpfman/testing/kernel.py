@@ -25,7 +25,7 @@ import hashlib
 import time
 
 from bpfman.bpf.kernel import Kernel
-from bpfman.bpf.object import LoadedMap, LoadedObject, LoadedProgram
+from bpfman.bpf.object import LoadedMap, LoadedProgram
 from bpfman.bpf.object_maps import PIN_BY_NAME
 from bpfman.errors import ForeignProgram, KernelRefused
 from bpfman.model.code import MapReference, ProgramCode
@@ -34,16 +34,17 @@ from bpfman.model.kinds import KINDS
 from bpfman.model.targets import StructOpsAttach
 from bpfman.testing.faults import Faults
 from bpfman.testing.links import LINKS, ORDERED, PERF_LINK, XDP_LINK
-from bpfman.testing.memory import LINK, MAP, PROGRAM, FakeLink, FakeMap, FakeProgram, Memory
+from bpfman.testing.memory import LINK, MAP, PROGRAM, FakeLink, FakeLoadedObject, FakeMap, FakeProgram, Memory
 from bpfman.testing.wires import Filter, Wires
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from bpfman.bpf.link.link import Link
+    from bpfman.bpf.link.link import Ending, Link
     from bpfman.bpf.link.tcx import Anchor
     from bpfman.bpf.map import Map
+    from bpfman.bpf.object import LoadedObject
     from bpfman.bpf.object_summary import ObjectSummary
     from bpfman.bpf.program import Bytecode, Program
     from bpfman.model.hook import Interface
@@ -101,6 +102,10 @@ class FakeKernel(Faults, Kernel):
         self._memory.collect()
         return self._memory.programs.get(program_id)
 
+    def has_program(self, program_id: int, tag: str, load_time: int) -> bool:
+        found = self.program(program_id)
+        return found is not None and (found.tag, found.load_time) == (tag, load_time)
+
     def map(self, map_id: int) -> KernelMap | None:
         self._memory.collect()
         return self._memory.maps.get(map_id)
@@ -154,7 +159,7 @@ class FakeKernel(Faults, Kernel):
             for full, found in maps
         )
         descriptors = [*(each.fd for each in programs), *(each.fd for each in loaded_maps)]
-        return _Loaded(self._memory, descriptors, tuple(programs), loaded_maps)
+        return FakeLoadedObject(self._memory, descriptors, tuple(programs), loaded_maps)
 
     def _is_reused(self, name: str, reuse: Mapping[str, str]) -> bool:
         return name in reuse and self._memory.pinned(reuse[name], MAP) is not None
@@ -336,6 +341,10 @@ class FakeKernel(Faults, Kernel):
                 link.detach()
                 self._memory.unpin(path)
 
+    def release_link(self, path: str) -> Ending | None:
+        self.remove_link(path)
+        return None
+
     # TC filters
 
     def ensure_clsact(self, ifindex: int, netns: str) -> bool:
@@ -374,21 +383,3 @@ class FakeKernel(Faults, Kernel):
 
     def remove_clsact(self, ifindex: int, netns: str) -> bool:
         return self._wires.remove_clsact(ifindex, netns)
-
-
-class _Loaded(LoadedObject):
-    """What was loaded, held by descriptors until it is closed."""
-
-    def __init__(
-        self,
-        memory: Memory,
-        descriptors: Sequence[int],
-        programs: tuple[LoadedProgram, ...],
-        maps: tuple[LoadedMap, ...],
-    ) -> None:
-        super().__init__(0, programs, maps)
-        self._memory, self._descriptors = memory, descriptors
-
-    def close(self) -> None:
-        for descriptor in self._descriptors:
-            self._memory.close(descriptor)

@@ -13,13 +13,15 @@ import sys
 
 from bpfman.bpf.link.link import Link
 from bpfman.bpf.map import Map, possible_cpus
+from bpfman.bpf.object import LoadedObject
 from bpfman.bpf.program import Program, TestRun, Types
 from bpfman.errors import KernelRefused, LinkNotFound, MapNotFound, ProgramNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from bpfman.bpf.object import LoadedMap, LoadedProgram
     from bpfman.model.kernel import KernelLink, KernelMap, KernelProgram
 
 _FIRST_DESCRIPTOR = 1 << 20  # no real one is as large, so none can be closed by accident
@@ -197,3 +199,21 @@ class FakeLink(Link):
 
     def detach(self) -> None:
         self._memory.links[self._id] = self.info._replace(ifindex=0)
+
+
+class FakeLoadedObject(LoadedObject):
+    """What was loaded, held by descriptors until it is closed."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        descriptors: Sequence[int],
+        programs: tuple[LoadedProgram, ...],
+        maps: tuple[LoadedMap, ...],
+    ) -> None:
+        super().__init__(0, programs, maps)
+        self._memory, self._descriptors = memory, descriptors
+
+    def close(self) -> None:
+        for descriptor in self._descriptors:
+            self._memory.close(descriptor)

@@ -95,6 +95,27 @@ def test_takes_the_place_of_what_is_pinned_at_its_path(made, programs, veth, bpf
         assert pinned.info == made.info
 
 
+class TestRelease:
+    def test_stops_and_unpins_at_once_and_holds_the_link_until_waited_for(self, programs, veth, bpffs):
+        end, path = veth.a, f"{bpffs}/link"
+        with xdp.create(programs[0], end.ifindex, end.namespace.path, "auto") as made:
+            link_id = made.info.id
+            made.pin(path)
+
+        ending = link.release(path)
+        assert not os.path.exists(path)
+        found = info.link_by_id(link_id)
+        assert found is not None
+        assert found.ifindex == 0
+        ending.wait()
+        assert info.link_by_id(link_id) is None
+
+    def test_is_content_where_nothing_is(self, bpffs):
+        ending = link.release(f"{bpffs}/none")
+        assert not ending.exclusive
+        ending.wait()
+
+
 class TestRemove:
     def test_ends_with_the_link_gone(self, programs, veth, bpffs):
         end, path = veth.a, f"{bpffs}/link"

@@ -17,11 +17,15 @@ from bpfman.syscalls import bpf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
 
     from bpfman.model.kernel import KernelLink
 
 GONE_WITHIN = 3.0  # seconds: what the contract allows; the kernel takes about a millisecond
+# enum bpf_link_type: those that a program may have several of at one place.  RAW_TRACEPOINT, ITER, PERF_EVENT,
+# KPROBE_MULTI, UPROBE_MULTI.
+_SHARED = frozenset((1, 4, 7, 8, 12))
 
 
 class Link(Descriptor):
@@ -69,29 +73,64 @@ class Link(Descriptor):
                 raise KernelRefused("detach the link", error.errno or 0) from error
 
 
-def remove(path: str) -> None:
-    """Detach and unpin the link at `path`, and wait until the kernel has let go of it.
+class Ending:
+    """Links that nothing holds any more but their descriptors here: with these, or with our process, they end.
+
+    To close the last descriptor of a perf event's link takes the kernel up to a tenth of a second, in which it waits
+    for whoever may still run the program (perf_event_detach_bpf_prog, uprobe_unregister_sync).  The program runs for
+    nobody new from the beginning."""
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self._links = links
+
+    def wait(self) -> None:
+        """Return when the kernel has let go of them."""
+        ids = [link.info.id for link in self._links]
+        for link in self._links:
+            link.close()
+        for link_id in ids:
+            wait_until_gone(link_id)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether, until they are gone, their programs cannot be attached to the same place again."""
+        return any(link.info.type not in _SHARED for link in self._links)
+
+
+def release(path: str) -> Ending:
+    """Detach and unpin the link at `path`; who waits for the end holds up nobody but himself.
 
     A link that is gone already is fine; so is one whose pin somebody removed.  A directory holds several."""
-    if os.path.isdir(path):
-        for name in pin.names_in(path):
-            remove(f"{path}/{name}")
-        pin.remove_directory(path)
-        return
-    link = Link.pinned(path)
-    if link is None:
-        return
-    with link:
-        link_id = link.info.id
-        link.detach()
-        pin.remove(path)
-    wait_until_gone(link_id)
+    found: list[Link] = []
+    try:
+        for each in _pins_of(path):
+            link = Link.pinned(each)
+            if link is not None:
+                found.append(link)
+                link.detach()
+                pin.remove(each)
+        if os.path.isdir(path):
+            pin.remove_directory(path)
+    except BaseException:
+        for link in found:
+            link.close()
+        raise
+    return Ending(found)
+
+
+def _pins_of(path: str) -> list[str]:
+    return [f"{path}/{name}" for name in pin.names_in(path)] if os.path.isdir(path) else [path]
+
+
+def remove(path: str) -> None:
+    """Detach and unpin the link at `path`, and wait until the kernel has let go of it."""
+    release(path).wait()
 
 
 def wait_until_gone(link_id: int) -> None:
-    """Return when the id no longer opens.  The kernel frees a link behind an RCU grace period and tells nobody, so
-    this asks, more and more rarely, and gives up on a link that somebody else holds: that stays, detached."""
-    pause, deadline = 0.0001, time.monotonic() + GONE_WITHIN
-    while info.link_by_id(link_id) is not None and time.monotonic() < deadline:
-        time.sleep(pause)
-        pause = min(pause * 2, 0.02)
+    """Return when the id no longer opens.  As a rule that is so at once.  Where somebody else has a descriptor, if only
+    to look at it, the kernel tells nobody when that is closed: so this asks, a twentieth later each time than is
+    needed, and gives up on a link that is held on to: that stays, detached."""
+    began = time.monotonic()
+    while info.link_by_id(link_id) is not None and (passed := time.monotonic() - began) < GONE_WITHIN:
+        time.sleep(max(passed / 20, 0.0001))
