@@ -30,8 +30,8 @@ _SHARED = (
     "allow_unsigned", "verify_enabled", *_SIGNERS, "trusted_root", "require_log", "require_timestamp", "revoked",
     *LIMITS,
 )  # fmt: skip
-_TOP = (*_SHARED, "containers_policy", "scopes")
-_SCOPE = (*_SHARED, "scope", "reject")
+TOP = (*_SHARED, "containers_policy", "scopes")
+SCOPE = (*_SHARED, "scope", "reject")
 _IDENTITY = (
     "certificate_identity", "certificate_identity_regexp", "certificate_oidc_issuer", "certificate_oidc_issuer_regexp"
 )  # fmt: skip
@@ -88,10 +88,10 @@ def default_signing(file: str) -> Signing:
 
 def read_signing(found: object, file: str) -> Signing:
     """ConfigurationError for whatever cannot be meant."""
-    table = Table(found, "signing", file, _TOP)
+    table = Table(found, "signing", file, TOP)
     rule = _read_rule(table, Rule(f"[signing] of {file}"))
     scopes: dict[str, Rule] = {}
-    for each in table.tables("scopes", _SCOPE):
+    for each in table.tables("scopes", SCOPE):
         scope, scoped = _read_scope(each, rule, file)
         if scope in scopes:
             raise each.wrong(f'{each.name}: scope "{scope}" is there twice', "put both into one table")
