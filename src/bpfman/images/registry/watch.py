@@ -4,14 +4,18 @@
 Called by `session` around each try.  The time-outs of sockets bound only the wait for the next byte: who sends one byte
 of a header, of a chunk's size or of a trailer now and then is never cut off by them.  So the sockets of the
 request are shut from beside it when its time is over.
+
+It also sees that what has no TLS stays on this machine: `registry.localhost` is what the resolver says it is.
 """
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 import time
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from weakref import WeakSet
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -62,12 +66,22 @@ class Watch:
         }
 
 
+def _stay_here(connection: HTTPConnection) -> None:
+    """OSError for a connection without TLS to another machine."""
+    address = connection.sock.getpeername()[0]
+    if not ip_address(address.partition("%")[0]).is_loopback:
+        connection.close()
+        raise OSError(errno.EACCES, f"its name leads to {address}, another machine, where TLS is needed")
+
+
 def _maker(
     pool_class: type[HTTPConnectionPool], base: type[HTTPConnection], known: WeakSet[HTTPConnection]
 ) -> Callable[..., HTTPConnectionPool]:
     def connect(connection: HTTPConnection) -> None:
         known.add(connection)
         base.connect(connection)
+        if base is HTTPConnection and connection.proxy is None:
+            _stay_here(connection)
 
     watched = type(f"Watched{base.__name__}", (base,), {"connect": connect})
 
