@@ -5,7 +5,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 16);
+	__uint(max_entries, 20);
 	__type(key, __u32);
 	__type(value, __u64);
 } runs SEC(".maps");
@@ -36,6 +36,20 @@ SEC("kprobe.multi/vfs_unlink")
 int on_kprobe_multi(void *ctx)
 {
 	count(2);
+	return 0;
+}
+
+SEC("kretprobe.multi/vfs_unlink")
+int on_kretprobe_multi(void *ctx)
+{
+	count(15);
+	return 0;
+}
+
+SEC("uretprobe.multi")
+int on_uretprobe_multi(void *ctx)
+{
+	count(16);
 	return 0;
 }
 

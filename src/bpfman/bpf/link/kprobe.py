@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kprobes: a perf event at a function of the kernel or of a module, and a BPF link on it (5.15).
 
-The kernel itself finds the function, and refuses offsets past its end.
+The kernel itself finds the function.  Offsets past its end some kernels take for a place in the next one, so they are
+refused here.
 """
 
 from __future__ import annotations
@@ -30,6 +31,19 @@ def check(kind: Kind, target: KprobeAttach) -> None:
             f"a {kind.name} program runs when a function returns, so it takes no offset",
             "leave --offset out, or load the program as kprobe",
         )
+    if target.offset:
+        _check_offset(target)
+
+
+def _check_offset(target: KprobeAttach) -> None:
+    from bpfman.bpf import kallsyms
+
+    size = max(kallsyms.sizes(target.fn_name), default=0)
+    if size and target.offset >= size:
+        raise InvalidRequest(
+            f"offset {target.offset} is past the end of {target.fn_name} ({size} bytes)",
+            "offsets are where instructions begin: `objdump -d` of the kernel or module shows them",
+        )
 
 
 def create(kind: Kind, program_fd: int, target: KprobeAttach) -> Link:
@@ -55,8 +69,7 @@ def _explained(what: str, error: OSError, target: KprobeAttach) -> Exception:
             "give MODULE:FUNCTION where one of them is in a module; else probe a function that calls the one you mean",
         )
     hints = {
-        errno.EINVAL: "the offset is past the end of the function, or the kernel does not allow probes there "
-        "(/sys/kernel/debug/kprobes/blacklist)",
+        errno.EINVAL: "the kernel does not allow probes there (/sys/kernel/debug/kprobes/blacklist)",
         errno.EILSEQ: "the offset is inside of an instruction",
     }
     hint = hints.get(error.errno or 0) or refusals.hint(error.errno or 0)

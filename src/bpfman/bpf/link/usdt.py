@@ -110,18 +110,20 @@ def _one_by_one(
 ) -> Link:
     """A link on a perf event for each place.  Raises OSError where an event cannot be made, EINVAL where the program is
     not for perf events."""
+    if (far := max(site.semaphore for site in places)) > _MOST_COUNTER:
+        raise Unsupported(f"the marker's semaphore is at {far} in the file, beyond 4 GiB")
     links: list[Link] = []
     try:
         for site, cookie in zip(places, cookies, strict=True):
-            if site.semaphore > _MOST_COUNTER:
-                raise Unsupported(f"the marker's semaphore is at {site.semaphore} in the file, beyond 4 GiB")
             event = probes.uprobe_event(file.name, site.offset, False, pid, site.semaphore)
             links.append(events.link(program_fd, event, f"attach usdt to {file.path}+{site.offset}", cookie))
         return events.LinkSet(links) if len(links) > 1 else links[0]
     except BaseException as error:
         for link in links:
             link.close()
-        if isinstance(error, KernelRefused) and error.errno == errno.EINVAL:
+        if isinstance(error, Unsupported) or (
+            isinstance(error, KernelRefused) and error.errno == errno.EINVAL
+        ):
             raise OSError(errno.EINVAL, str(error)) from error
         raise
 
