@@ -39,9 +39,27 @@ def _explained(kind: Kind, function: str) -> Exception:
         )
     prefix = kind.symbol_prefix
     names = {name.removeprefix(prefix) for name in kallsyms.functions() if name.startswith(prefix)}
+    if kind.name == "iter":
+        names = _iterators()
     if function in names:
         return Unsupported(
             f'{kind.name} cannot be attached to "{function}": it is not in the BTF of the kernel or its modules',
             "it may be inlined, in assembler or in a module without BTF; attach a kprobe",
         )
-    return symbol_not_found(f"{kind.name} target", function, names, kallsyms.hint(prefix + function))
+    hint = f"targets: {', '.join(sorted(names))}" if kind.name == "iter" else kallsyms.hint(prefix + function)
+    return symbol_not_found(f"{kind.name} target", function, names, hint)
+
+
+def _iterators() -> set[str]:
+    """What there are iterators over, by the types of their contexts: their functions are dropped after boot."""
+    from bpfman.bpf import btf_types
+    from bpfman.bpf.btf import Btf
+
+    with open(_BTF, "rb") as file:
+        kernel = Btf.parse(file.read())
+    names = (kernel.name(type_id) for type_id in kernel.ids(btf_types.KIND_STRUCT))
+    return {
+        name.removeprefix("bpf_iter__")
+        for name in names
+        if name.startswith("bpf_iter__") and "__safe" not in name
+    }

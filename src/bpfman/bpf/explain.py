@@ -58,10 +58,11 @@ _ERRNO_HINTS = {
 }
 
 
-def refusal(what: str, error: int, log: str) -> KernelRefused:
-    """The error for a program (or type information) that the kernel did not take."""
+def refusal(what: str, error: int, log: str, *needed: str) -> KernelRefused:
+    """The error for a program (or type information) that the kernel did not take; `needed` are the capabilities that it
+    wants."""
     if not log.strip():
-        return KernelRefused(what, error, _ERRNO_HINTS.get(error) or refusals.hint(error))
+        return KernelRefused(what, error, _ERRNO_HINTS.get(error) or refusals.hint(error, *needed))
     hint = hint_for(log)
     if error == errno.ENOSPC:
         # No disk is full: the log outgrew its 16 MiB, of which kernels before 6.4 keep the first.

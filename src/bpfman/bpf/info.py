@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 
+from bpfman.errors import KernelRefused
 from bpfman.model.kernel import KernelLink, KernelMap, KernelProgram
 from bpfman.syscalls import bpf
 
@@ -123,7 +124,10 @@ def link_by_id(link_id: int) -> KernelLink | None:
 
 def program_ids() -> Iterator[int]:
     """All programs' ids in the kernel, ascending."""
-    return bpf.ids(bpf.PROG_NEXT_ID)
+    try:
+        yield from bpf.ids(bpf.PROG_NEXT_ID)
+    except OSError as error:
+        raise _not_told("list the programs of the kernel", error) from error
 
 
 def _by_id(command: int, object_id: int, read: Callable[[int], T]) -> T | None:
@@ -131,10 +135,21 @@ def _by_id(command: int, object_id: int, read: Callable[[int], T]) -> T | None:
         fd = bpf.fd_by_id(command, object_id)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _not_told(f"ask the kernel about {_NOUNS[command]} {object_id}", error) from error
     try:
         return read(fd)
     finally:
         os.close(fd)
+
+
+_NOUNS = {bpf.PROG_BY_ID: "program", bpf.MAP_BY_ID: "map", bpf.LINK_BY_ID: "link"}
+
+
+def _not_told(what: str, error: OSError) -> KernelRefused:
+    from bpfman.bpf import refusals
+
+    return KernelRefused(what, error.errno or 0, refusals.hint(error.errno or 0, "CAP_SYS_ADMIN"))
 
 
 def fdinfo(fd: int) -> dict[str, str]:

@@ -24,7 +24,9 @@ def near(wanted: str, names: Iterable[str], most: int = 3) -> list[str]:
     from difflib import get_close_matches
 
     low = wanted.lower()
-    same = [name for name in names if abs(len(name) - len(wanted)) <= 3 and _shares(low, name.lower())]
+    same = [name for name in names if abs(len(name) - len(wanted)) <= 3]
+    if len(same) > _MOST:
+        same = [name for name in same if _shares(low, name.lower())]
     if len(same) > _MOST:
         same = [name for name in same if name[:2].lower() == low[:2]][:_MOST]
     found = get_close_matches(wanted, same, most, 0.7)

@@ -9,9 +9,10 @@ did not check.  Only what was named is loaded; all maps of the object are made. 
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 
-from bpfman.bpf import attach_target, code, explain, frags, info, struct_ops
-from bpfman.errors import InvalidRequest, KernelRefused, ObjectError
+from bpfman.bpf import attach_target, code, explain, frags, info, refusals, struct_ops
+from bpfman.errors import BpfmanError, InvalidRequest, KernelRefused, ObjectError
 from bpfman.model.kinds import ATTACH_NONE, KINDS, expected_attach
 from bpfman.model.value import NamedTuple
 from bpfman.syscalls import libbpf
@@ -140,7 +141,8 @@ def _load(
     except OSError as error:
         _check_frags(chosen, summary, error)
         operations.check_refusal(error, printed)
-        raise _refused(chosen, log, printed, error) from error
+        needed = {each for spec in specs for each in refusals.needed_to_load(KINDS[spec.type].kernel_type)}
+        raise _refused(chosen, log, printed, error, sorted(needed)) from error
     loaded_maps = tuple(_loaded_map(m, m in shared, reuse) for m in maps if _is_made(m))
     by_name = {m.name: m.fd for m in loaded_maps}
     operations.fill(
@@ -169,10 +171,24 @@ def _choose(handle: int, specs: Sequence[ProgramSpec], log: libbpf.LogBuffer) ->
             libbpf.call("bpf_program__set_type", program, kind.kernel_type)
             libbpf.call("bpf_program__set_expected_attach_type", program, _expected_attach(kind, spec))
         if kind.attach_func:
-            attach_target.fix(program, kind, spec.attach_func or "")
+            try:
+                attach_target.fix(program, kind, spec.attach_func or "")
+            except BpfmanError:
+                _let_go_of_modules(handle)
+                raise
         libbpf.call("bpf_program__set_log_buf", program, log.address, log.SIZE)
         chosen[spec.name] = program
     return chosen
+
+
+def _let_go_of_modules(handle: int) -> None:
+    """Looking for a function, libbpf opens the BTF of every module, and only a load closes them again: of nothing."""
+    for program in libbpf.iterate("bpf_object__next_program", handle):
+        libbpf.call("bpf_program__set_autoload", program, False)
+    for map_handle in libbpf.iterate("bpf_object__next_map", handle):
+        libbpf.call("bpf_map__set_autocreate", map_handle, False)
+    with suppress(OSError):
+        libbpf.call("bpf_object__load", handle)
 
 
 def _expected_attach(kind: Kind, spec: ProgramSpec) -> int:
@@ -284,7 +300,11 @@ def _check_frags(chosen: Iterable[str], summary: ObjectSummary, error: OSError) 
 
 
 def _refused(
-    chosen: Mapping[str, int], log: libbpf.LogBuffer, printed: list[str], error: OSError
+    chosen: Mapping[str, int],
+    log: libbpf.LogBuffer,
+    printed: list[str],
+    error: OSError,
+    needed: Sequence[str],
 ) -> KernelRefused:
     """Say which program it was: libbpf stops at the first that fails, and tells only by what it prints."""
     verifier_log = log.text()
@@ -293,7 +313,8 @@ def _refused(
     ]
     what = f"failed to load program {failed[0]}" if failed else "failed to load object"
     said = next((line for line in printed if not line.startswith(_ASIDES)), "")
-    if verifier_log or failed or not said:
-        return explain.refusal(what, error.errno or 0, verifier_log)
+    if verifier_log or failed or not said or error.errno == errno.EPERM:
+        # Without the right to load anything, libbpf takes the memlock limit to be the reason.
+        return explain.refusal(what, error.errno or 0, verifier_log, *needed)
     reason = f": {error.strerror}({-(error.errno or 0)})"  # which KernelRefused says again
     return KernelRefused(f"{what}: {said.removesuffix(reason)}", error.errno or 0)

@@ -9,9 +9,32 @@ from __future__ import annotations
 import errno
 import os
 
+from bpfman.model import kinds
+
 # include/uapi/linux/capability.h
 _CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_NET_ADMIN": 12, "CAP_PERFMON": 38, "CAP_BPF": 39}
 _LOCKDOWN = "/sys/kernel/security/lockdown"
+
+
+# kernel/bpf/syscall.c: is_net_admin_prog_type, is_perfmon_prog_type
+_OF_NETWORKS = frozenset((
+    kinds.PROG_XDP, kinds.PROG_SCHED_CLS, kinds.PROG_CGROUP_SOCK, kinds.PROG_CGROUP_DEVICE, kinds.PROG_CGROUP_SOCK_ADDR,
+    kinds.PROG_CGROUP_SYSCTL, kinds.PROG_CGROUP_SOCKOPT, kinds.PROG_SOCK_OPS, kinds.PROG_SK_LOOKUP,
+    kinds.PROG_NETFILTER,
+))  # fmt: skip
+_OF_TRACING = frozenset((
+    kinds.PROG_KPROBE, kinds.PROG_TRACEPOINT, kinds.PROG_PERF_EVENT, kinds.PROG_RAW_TRACEPOINT, kinds.PROG_TRACING,
+    kinds.PROG_LSM, kinds.PROG_STRUCT_OPS,
+))  # fmt: skip
+
+
+def needed_to_load(kernel_type: int) -> tuple[str, ...]:
+    """The capabilities that loading a program of that type wants."""
+    return (
+        "CAP_BPF",
+        *(("CAP_PERFMON",) if kernel_type in _OF_TRACING else ()),
+        *(("CAP_NET_ADMIN",) if kernel_type in _OF_NETWORKS else ()),
+    )
 
 
 def hint(error: int, *needed: str) -> str:
@@ -19,7 +42,8 @@ def hint(error: int, *needed: str) -> str:
     if error not in (errno.EPERM, errno.EACCES):
         return ""
     if missing := missing_capabilities(*(needed or ("CAP_BPF", "CAP_PERFMON"))):
-        return f"{' and '.join(missing)} is missing: run as root, outside of a container that drops it"
+        are, them = ("are", "them") if len(missing) > 1 else ("is", "it")
+        return f"{' and '.join(missing)} {are} missing: run as root, outside of a container that drops {them}"
     mode = lockdown()
     if mode and mode != "none":
         return (

@@ -15,6 +15,7 @@ _LABELS = {
     "offset": "Target Offset",
     "pid": "PID",
     "container_pid": "Container PID",
+    "map_id": "Map ID",
 }
 
 

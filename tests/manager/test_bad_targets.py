@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What cannot be attached or loaded, for every kind: the error says what is wrong and what to do, and nothing is left.
+
+What the machine's own kernel cannot show, virtual machines do: rows that need a feature are marked with it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bpfman import netkit, tc, tcx, xdp
+from bpfman.bpf import info
+from bpfman.errors import (
+    BpfmanError,
+    InterfaceNotFound,
+    InvalidRequest,
+    KernelRefused,
+    NamespaceNotFound,
+    ObjectError,
+    ProcessNotFound,
+    SymbolNotFound,
+    TargetNotFound,
+    TracepointNotFound,
+    TypeMismatch,
+    Unsupported,
+)
+from bpfman.model.kinds import KINDS
+from bpfman.model.program import ProgramSpec
+from bpfman.model.targets import (
+    CgroupAttach,
+    KprobeAttach,
+    KprobeMultiAttach,
+    NetfilterAttach,
+    PerfEventAttach,
+    RawTracepointAttach,
+    SkLookupAttach,
+    TracepointAttach,
+    UprobeAttach,
+    UprobeMultiAttach,
+    UsdtAttach,
+)
+from bpfman.model.value import NamedTuple
+from bpfman.syscalls import bpf
+from tests.manager.hooks import files_below
+
+pytestmark = pytest.mark.kernel
+
+OBJECTS = Path(__file__).parent.parent / "objects"
+#: A program of each kind that has a link of its own: object and function.
+PROGRAMS = {
+    "tracepoint": ("tracepoint_kill", "tracepoint_kill"),
+    "kprobe": ("probes", "on_kprobe"),
+    "kretprobe": ("probes", "on_kretprobe"),
+    "uprobe": ("probes", "on_uprobe"),
+    "uretprobe": ("probes", "on_uretprobe"),
+    "fentry": ("kernel_probes", "on_fentry"),
+    "fexit": ("kernel_probes", "on_fexit"),
+    "lsm": ("kernel_probes", "on_lsm"),
+    "usdt": ("usdt", "on_marker"),
+    "xdp": ("xdp_pass", "xdp_pass"),
+    "tc": ("tc_counter", "stats"),
+    "tcx": ("tcx", "tcx_ingress"),
+    "netkit": ("netkit", "on_peer"),
+    "struct_ops": ("struct_ops_unknown", "unknown"),
+}
+GONE = (1 << 22) - 1  # the largest process id there can be, which nobody has
+NO_CODE = 1  # an offset in the ELF header
+
+
+class Attach(NamedTuple):
+    """One row: what is attached to what, and the error that is to come."""
+
+    kind: str
+    target: object
+    error: type[BpfmanError]
+    words: str
+    hint: str = ""
+    feature: str = ""
+
+
+class Load(NamedTuple):
+    """One row: what is loaded, and the error that is to come."""
+
+    kind: str
+    function: str
+    error: type[BpfmanError]
+    words: str
+    hint: str = ""
+
+
+def uprobe_rows(kind: str) -> list[Attach]:
+    def row(target: UprobeAttach, error: type[BpfmanError], words: str, hint: str = "") -> Attach:
+        return Attach(kind, target, error, words, hint, "uprobe")
+
+    at = UprobeAttach
+    return [
+        row(at("libc", "getpppid"), SymbolNotFound, '"getpppid" not found; did you mean: getppid'),
+        row(at("libcc", "getppid"), TargetNotFound, 'library "libcc" not found', "ldconfig -p"),
+        row(at("/no/such/file", "main"), TargetNotFound, 'file "/no/such/file" does not exist'),
+        row(at("/tmp", "main"), TargetNotFound, "is no regular file"),
+        row(at("/etc/hostname", "main"), ObjectError, "ELF file"),
+        row(at("STRIPPED", "main"), SymbolNotFound, "not found", "is stripped: install its debug symbols"),
+        row(at("libc", "getppid", offset=1 << 20), InvalidRequest, "past the end of getppid"),
+        row(at("libc", offset=1 << 40), InvalidRequest, "past the end of libc"),
+        row(at("libc", offset=NO_CODE), InvalidRequest, "is not in its code", "beginning of the file"),
+        row(at("libc"), InvalidRequest, "requires a function name or a non-zero offset"),
+        row(at("libc", "getppid", pid=GONE), ProcessNotFound, f"process {GONE} does not exist"),
+        row(at("libc", "getppid", container_pid=GONE), ProcessNotFound, f"process {GONE} does not exist"),
+    ]
+
+
+ATTACH = [
+    *(row for kind in ("uprobe", "uretprobe") for row in uprobe_rows(kind)),
+    Attach("tracepoint", TracepointAttach("sched", "sched_swich"), TracepointNotFound,
+           "did you mean: sched/sched_switch", "ls /sys/kernel/tracing/events", "tracepoint"),
+    Attach("tracepoint", TracepointAttach("..", "kernel"), TracepointNotFound, "not found"),
+    Attach("raw_tracepoint", RawTracepointAttach("sched_swich"), SymbolNotFound, "did you mean: sched_switch", "",
+           "raw_tracepoint"),
+    Attach("raw_tracepoint", RawTracepointAttach("sched/sched_switch"), InvalidRequest, "is no raw tracepoint",
+           "bare name"),
+    *(
+        Attach(kind, KprobeAttach("do_unlinkatt"), SymbolNotFound, "did you mean: do_unlinkat", "/proc/kallsyms",
+               kind)
+        for kind in ("kprobe", "kretprobe")
+    ),
+    Attach("kprobe", KprobeAttach("do_unlinkat", 1 << 20), InvalidRequest, "is past the end of do_unlinkat (", "",
+           "kprobe"),
+    Attach("kprobe", KprobeAttach(""), InvalidRequest, "requires a function name", "", "kprobe"),
+    Attach("kretprobe", KprobeAttach("do_unlinkat", 4), InvalidRequest, "takes no offset", "load the program as kprobe",
+           "kretprobe"),
+    *(
+        row
+        for kind in ("kprobe.multi", "kretprobe.multi")
+        for row in (
+            Attach(kind, KprobeMultiAttach("vfs_unlink,vfs_unlnk"), SymbolNotFound, "did you mean: vfs_unlink", "",
+                   kind),
+            Attach(kind, KprobeMultiAttach("no_such_thing_*"), SymbolNotFound, '"no_such_thing_*" not found', "", kind),
+        )
+    ),
+    *(
+        row
+        for kind in ("uprobe.multi", "uretprobe.multi")
+        for row in (
+            Attach(kind, UprobeMultiAttach("libc", "getpppid"), SymbolNotFound, "did you mean: getppid", "", kind),
+            Attach(kind, UprobeMultiAttach("libc", "no_such_*"), SymbolNotFound, '"no_such_*" not found', "", kind),
+            Attach(kind, UprobeMultiAttach("libcc", "getppid"), TargetNotFound, 'library "libcc" not found', "", kind),
+            Attach(kind, UprobeMultiAttach("libc", "getppid", pid=GONE), ProcessNotFound, "does not exist", "", kind),
+        )
+    ),
+    Attach("usdt", UsdtAttach("MARKED", "demo:wached"), SymbolNotFound, "did you mean: demo:watched", "readelf -n"),
+    Attach("usdt", UsdtAttach("/bin/true", "demo:plain"), SymbolNotFound, "not found", "no markers at all"),
+    Attach("usdt", UsdtAttach("MARKED", "watched"), InvalidRequest, "is not of the form PROVIDER:NAME"),
+    Attach("usdt", UsdtAttach("MARKED", "demo:plain", pid=GONE), ProcessNotFound, "does not exist"),
+    Attach("usdt", UsdtAttach("libcc", "demo:plain"), TargetNotFound, 'library "libcc" not found'),
+    *(
+        row
+        for kind, found in KINDS.items()
+        if found.verb == "cgroup"
+        for row in (
+            Attach(kind, CgroupAttach(cgroup="CGROUPS/no-such-group"), TargetNotFound, "does not exist", "systemd-cgls",
+                   kind),
+            Attach(kind, CgroupAttach(cgroup="/tmp"), InvalidRequest, "is not in a cgroup v2 file system", "", kind),
+            Attach(kind, CgroupAttach(cgroup="/etc/hostname"), TargetNotFound, "does not exist", "are directories",
+                   kind),
+        )
+    ),
+    Attach("sk_lookup", SkLookupAttach("/no/such/netns"), NamespaceNotFound, "/no/such/netns", "", "sk_lookup"),
+    Attach("sk_lookup", SkLookupAttach("/etc/hostname"), NamespaceNotFound, "/etc/hostname", "", "sk_lookup"),
+    Attach("netfilter", NetfilterAttach("ipv5", "input"), InvalidRequest, 'family "ipv5"', "ipv4, ipv6", "netfilter"),
+    Attach("netfilter", NetfilterAttach("ipv4", "inptu"), InvalidRequest, 'hook "inptu"', "prerouting, input",
+           "netfilter"),
+    Attach("netfilter", NetfilterAttach("ipv4", "input", 2**31 - 1), InvalidRequest, "priority must be between", "",
+           "netfilter"),
+    Attach("netfilter", NetfilterAttach("ipv4", "input", -(2**31)), InvalidRequest, "priority must be between", "",
+           "netfilter"),
+    Attach("netfilter", NetfilterAttach("ipv4", "input", -400, defragment=True), InvalidRequest,
+           "priority must be above -400", "", "netfilter"),
+    Attach("netfilter", NetfilterAttach("ipv4", "input", netns="/no/such/netns"), NamespaceNotFound, "/no/such/netns",
+           "", "netfilter"),
+    Attach("perf_event", PerfEventAttach("cpu-clok", frequency=9), InvalidRequest, 'unknown perf event "cpu-clok"',
+           "cpu-clock", "perf_event"),
+    Attach("perf_event", PerfEventAttach("cpu-clock"), InvalidRequest, "either a frequency or a period", "",
+           "perf_event"),
+    Attach("perf_event", PerfEventAttach("cpu-clock", 9, 9), InvalidRequest, "either a frequency or a period", "",
+           "perf_event"),
+    Attach("perf_event", PerfEventAttach("cpu-clock", frequency=1 << 31), KernelRefused, "cpu-clock",
+           "perf_event_max_sample_rate", "perf_event"),
+    Attach("perf_event", PerfEventAttach("cpu-clock", frequency=9, pid=GONE), ProcessNotFound, "does not exist", "",
+           "perf_event"),
+    *(
+        row
+        for kind, spec in (
+            ("xdp", xdp("no0", priority=1)),
+            ("tc", tc("no0", "ingress", priority=1)),
+            ("tcx", tcx("no0", "ingress", priority=1)),
+            ("netkit", netkit("no0", "peer", priority=1)),
+        )
+        for row in (
+            Attach(kind, spec, InterfaceNotFound, 'interface "no0"'),
+            Attach(kind, spec._replace(netns="/no/such/netns"), NamespaceNotFound, "/no/such/netns"),
+            Attach(kind, spec._replace(interface="lo", priority=-1), InvalidRequest, "priority must be non-negative"),
+        )
+    ),
+    Attach("tc", tc("lo", "sideways", priority=1), InvalidRequest, "direction must be ingress or egress"),
+    Attach("tcx", tcx("lo", "sideways", priority=1), InvalidRequest, "direction must be ingress or egress"),
+    Attach("xdp", TracepointAttach("sched", "sched_switch"), TypeMismatch,
+           "attach tracepoint takes tracepoint programs", "link attach xdp"),
+]  # fmt: skip
+LOAD = [
+    Load("fentry", "do_unlinkatt", SymbolNotFound, 'fentry target "do_unlinkatt" not found; did you mean: do_unlinkat',
+         "/proc/kallsyms"),
+    Load("fexit", "do_unlinkatt", SymbolNotFound, "did you mean: do_unlinkat", "/proc/kallsyms"),
+    Load("fentry", "", InvalidRequest, "fentry programs need a function"),
+    Load("lsm", "path_unlnk", SymbolNotFound, 'lsm target "path_unlnk" not found; did you mean: path_unlink'),
+    Load("tp_btf", "sys_entr", SymbolNotFound, "did you mean: sys_enter"),
+    Load("iter", "tusk", SymbolNotFound, "did you mean: task", "bpf_prog, "),
+    Load("struct_ops", "", Unsupported, "did you mean: tcp_congestion_ops"),
+    Load("cgroup_skb", "egres", InvalidRequest, 'has no hook "egres"', "ingress, egress"),
+    Load("cgroup_sock_addr", "conect4", InvalidRequest, 'has no hook "conect4"', "connect4"),
+    Load("uprobe", "malloc", InvalidRequest, "uprobe programs take no function"),
+]  # fmt: skip
+
+
+def spec_of(kind: str) -> tuple[str, ProgramSpec]:
+    """Object and program of a kind, with what it has to be fixed to."""
+    name, function = PROGRAMS.get(kind, ("other_kinds", f"on_{kind.replace('.', '_')}"))
+    return str(OBJECTS / f"{name}.o"), ProgramSpec(kind, function)
+
+
+@pytest.fixture(scope="session")
+def stripped(tmp_path_factory, marked) -> str:
+    path = tmp_path_factory.mktemp("stripped") / "stripped"
+    subprocess.run(["strip", "-o", str(path), marked], check=True)
+    return str(path)
+
+
+@pytest.fixture
+def real(request):
+    """What stands for a path in the table, made when it is asked for."""
+
+    def real(word):
+        if word == "MARKED":
+            return request.getfixturevalue("marked")
+        if word == "STRIPPED":
+            return request.getfixturevalue("stripped")
+        if isinstance(word, str) and word.startswith("CGROUPS"):
+            root = next(p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup") if os.path.isdir(p))
+            return word.replace("CGROUPS", root)
+        return word
+
+    return real
+
+
+def links_of(program_id: int) -> list[int]:
+    """The links of the kernel that run a program."""
+    found = [info.link_by_id(each) for each in bpf.ids(bpf.LINK_NEXT_ID)]
+    return [each.id for each in found if each is not None and each.program_id == program_id]
+
+
+def marked_with(row: Attach):
+    words = f"{row.kind}-{row.error.__name__}-{row.words[:30]}"
+    return pytest.param(row, id=words, marks=[pytest.mark.feature(row.feature)] if row.feature else [])
+
+
+@pytest.mark.parametrize("row", [marked_with(row) for row in ATTACH])
+def test_an_attachment_that_cannot_be_is_told_and_leaves_nothing(manager, real, row):
+    path, spec = spec_of(row.kind)
+    [program] = manager.load_file(path, [spec])
+    program_id = program.record.program_id
+    files = files_below(manager.layout)
+    target = row.target._replace(
+        **{name: real(value) for name, value in row.target._asdict().items() if isinstance(value, str)}
+    )
+
+    with pytest.raises(row.error) as refused:
+        manager.attach(program_id, target)
+
+    assert row.words in str(refused.value)
+    assert row.hint in refused.value.hint
+    assert manager.links() == []
+    assert files_below(manager.layout) == files
+    assert links_of(program_id) == []
+    assert manager.examine() == []
+
+
+@pytest.mark.parametrize("row", LOAD, ids=lambda row: f"{row.kind}-{row.function}")
+def test_a_program_that_cannot_be_is_told_and_leaves_nothing(watched, nothing_left, row):
+    path, spec = spec_of(row.kind)
+    with pytest.raises(row.error) as refused:
+        watched.load_file(path, [spec._replace(attach_func=row.function or None)])
+    assert row.words in str(refused.value)
+    assert row.hint in refused.value.hint
+    nothing_left()
+
+
+def test_every_kind_is_in_the_table():
+    assert {row.kind for row in ATTACH} | {row.kind for row in LOAD} == set(KINDS)
