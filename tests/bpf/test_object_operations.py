@@ -39,7 +39,7 @@ def test_one_is_chosen_by_its_name():
 
 def test_libbpf_before_1_2_finds_them_under_the_name_it_knows():
     data = read_object("struct_ops.o")
-    changed = for_libbpf(data, ElfFile.parse(data))
+    changed = for_libbpf(data, ElfFile.parse(data), wanted=True)
     assert len(changed) == len(data)
     elf = ElfFile.parse(changed)
     assert elf.section(".struct_ops") is not None
@@ -52,6 +52,14 @@ def test_libbpf_before_1_2_finds_them_under_the_name_it_knows():
     ]
 
 
+def test_libbpf_sees_none_where_none_is_wanted():
+    data = read_object("struct_ops.o")
+    changed = for_libbpf(data, ElfFile.parse(data), wanted=False)
+    after = ObjectSummary.parse(changed)
+    assert after.operations == ()
+    assert after.programs == ObjectSummary.parse(data).programs
+
+
 def test_what_points_to_no_function_is_refused():
     data = bytearray(read_object("struct_ops.o"))
     elf = ElfFile.parse(bytes(data))
@@ -61,6 +69,17 @@ def test_what_points_to_no_function_is_refused():
     data[table.offset + 12 : table.offset + 16] = variable.number.to_bytes(4, "little")
     with pytest.raises(ObjectError, match="no function"):
         ObjectSummary.parse(bytes(data))
+
+
+def test_a_variable_that_only_btf_knows_is_refused():
+    """libbpf goes by BTF alone."""
+    data = read_object("struct_ops.o")
+    table = ElfFile.parse(data).sections
+    names = next(section for section in table if section.type == 3)
+    at = data.index(b"\0lacking\0", names.offset, names.offset + names.size)
+    changed = data[: at + 1] + b"laccing" + data[at + 8 :]
+    with pytest.raises(ObjectError, match="other variables than the object's BTF says"):
+        ObjectSummary.parse(changed)
 
 
 def test_a_pointer_between_members_is_refused():

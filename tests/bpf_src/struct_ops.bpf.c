@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-// A TCP congestion control that keeps its window where it is, and counts how often it was asked.
+// A TCP congestion control that keeps its window where it is, and counts how often it was asked; and an XDP program,
+// which is loaded without it.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -60,6 +61,12 @@ void BPF_PROG(counted_init, struct sock *sk)
 SEC("struct_ops/lonely_init")
 void BPF_PROG(lonely_init, struct sock *sk)
 {
+}
+
+SEC("xdp")
+int beside(struct xdp_md *ctx)
+{
+	return XDP_PASS;
 }
 
 SEC(".struct_ops.link")

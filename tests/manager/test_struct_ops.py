@@ -119,6 +119,13 @@ def test_a_function_of_it_is_not_loaded_alone(manager, load):
     assert manager.programs() == []
 
 
+def test_other_programs_of_the_object_are_loaded_without_it(watched, load, nothing_left):
+    [program] = load("struct_ops", "xdp:beside", by=watched)
+    assert [each.name for each in watched.maps()] == ["runs"]
+    watched.unload([program.record.program_id])
+    nothing_left()
+
+
 def test_it_shares_no_maps(load, counted):
     with pytest.raises(InvalidRequest, match="map of their own"):
         load("struct_ops", "struct_ops:counted", map_owner_id=counted.record.program_id)

@@ -9,10 +9,9 @@ did not check.  Only what was named is loaded; all maps of the object are made. 
 from __future__ import annotations
 
 import errno
-from contextlib import suppress
 
 from bpfman.bpf import attach_target, code, explain, frags, info, refusals, struct_ops
-from bpfman.errors import BpfmanError, InvalidRequest, KernelRefused, ObjectError
+from bpfman.errors import InvalidRequest, KernelRefused, ObjectError
 from bpfman.model.kinds import ATTACH_NONE, KINDS, expected_attach
 from bpfman.model.value import NamedTuple
 from bpfman.syscalls import libbpf
@@ -88,20 +87,23 @@ def load(
     `reuse` maps a map's name to the descriptor of one that takes its place.  Raises VerifierRefused with the whole
     log, KernelRefused, Unsupported, ObjectError when libbpf cannot make sense of the object, InvalidRequest when a map
     to reuse is of another shape."""
+    operations = struct_ops.Chosen(summary, specs)
     with libbpf.messages() as printed:
         try:
-            handle = libbpf.open_object(struct_ops.for_libbpf(data, summary), name)
+            handle = libbpf.open_object(operations.for_libbpf(data), name)
         except OSError as error:
             raise _unreadable(printed, error) from error
         try:
-            return _load(handle, summary, specs, globals, reuse, printed)
+            return _load(handle, summary, specs, operations, globals, reuse, printed)
         except BaseException:
-            _discard(handle)
+            if not operations:  # of which libbpf 1.1 cannot load none
+                _close_modules(handle)
+            libbpf.call("bpf_object__close", handle)
             raise
 
 
-def _discard(handle: int) -> None:
-    """Close an object that was not loaded.  libbpf 1.1 keeps the BTF of all modules open, once it has looked for a
+def _close_modules(handle: int) -> None:
+    """For an object that was not loaded.  libbpf 1.1 keeps the BTF of all modules open, once it has looked for a
     function there, until it loads: so it is to load nothing."""
     try:
         for program in libbpf.iterate("bpf_object__next_program", handle):
@@ -111,20 +113,18 @@ def _discard(handle: int) -> None:
         libbpf.call("bpf_object__load", handle)
     except OSError:  # it was loaded, or what it is refused for has been told
         pass
-    finally:
-        libbpf.call("bpf_object__close", handle)
 
 
 def _load(
     handle: int,
     summary: ObjectSummary,
     specs: Sequence[ProgramSpec],
+    operations: struct_ops.Chosen,
     globals: Mapping[str, bytes],
     reuse: Mapping[str, int],
     printed: list[str],
 ) -> LoadedObject:
     log = libbpf.LogBuffer()
-    operations = struct_ops.Chosen(summary, specs)
     chosen = _choose(handle, operations.functions_of(specs), log)
     maps = list(libbpf.iterate("bpf_object__next_map", handle))
     operations.declare({_map_name(map_handle): map_handle for map_handle in maps})
@@ -171,24 +171,10 @@ def _choose(handle: int, specs: Sequence[ProgramSpec], log: libbpf.LogBuffer) ->
             libbpf.call("bpf_program__set_type", program, kind.kernel_type)
             libbpf.call("bpf_program__set_expected_attach_type", program, _expected_attach(kind, spec))
         if kind.attach_func:
-            try:
-                attach_target.fix(program, kind, spec.attach_func or "")
-            except BpfmanError:
-                _let_go_of_modules(handle)
-                raise
+            attach_target.fix(program, kind, spec.attach_func or "")
         libbpf.call("bpf_program__set_log_buf", program, log.address, log.SIZE)
         chosen[spec.name] = program
     return chosen
-
-
-def _let_go_of_modules(handle: int) -> None:
-    """Looking for a function, libbpf opens the BTF of every module, and only a load closes them again: of nothing."""
-    for program in libbpf.iterate("bpf_object__next_program", handle):
-        libbpf.call("bpf_program__set_autoload", program, False)
-    for map_handle in libbpf.iterate("bpf_object__next_map", handle):
-        libbpf.call("bpf_map__set_autocreate", map_handle, False)
-    with suppress(OSError):
-        libbpf.call("bpf_object__load", handle)
 
 
 def _expected_attach(kind: Kind, spec: ProgramSpec) -> int:

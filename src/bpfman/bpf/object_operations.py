@@ -35,17 +35,29 @@ class Operations(NamedTuple):
     functions: Mapping[str, str]
 
 
-def read_operations(elf: ElfFile, btf: Btf) -> Iterator[Operations]:
+def read_operations(elf: ElfFile, btf: Btf | None) -> Iterator[Operations]:
     """All of the object's, in the order of its symbols.  ObjectError says what is wrong with one."""
     for name in (SECTION, LINKED):
         section = elf.section(name)
-        if section is not None and section.type == SHT_PROGBITS:
-            symbols = [each for each in elf.symbols if _is_variable(each, section)]
-            if len(symbols) > MAX_OPERATIONS:
-                raise ObjectError(f"section {name} has more than {MAX_OPERATIONS} variables")
-            functions = _functions(elf, section)
-            for symbol in symbols:
-                yield _operations(elf, btf, section, symbol, functions)
+        if section is None:
+            continue
+        if section.type != SHT_PROGBITS or btf is None:
+            raise ObjectError(f"section {name} has no contents, or the object no BTF to describe them")
+        symbols = [each for each in elf.symbols if _is_variable(each, section)]
+        if len(symbols) > MAX_OPERATIONS:
+            raise ObjectError(f"section {name} has more than {MAX_OPERATIONS} variables")
+        if sorted(each.name for each in symbols) != sorted(_described(btf, name)):
+            raise ObjectError(f"section {name} has other variables than the object's BTF says")
+        functions = _functions(elf, section)
+        for symbol in symbols:
+            yield _operations(elf, btf, section, symbol, functions)
+
+
+def _described(btf: Btf, section: str) -> list[str]:
+    """The variables that BTF, and so libbpf, takes a section to have."""
+    section_id = btf.find(section, types.KIND_DATASEC)
+    found = btf.type(section_id) if section_id else None
+    return [btf.name(each.type) for each in found.variables] if isinstance(found, types.Datasec) else []
 
 
 def _is_variable(symbol: Symbol, section: Section) -> bool:
@@ -100,15 +112,24 @@ def _type_of(btf: Btf, what: str, symbol: Symbol) -> int:
     return type_id
 
 
-def for_libbpf(data: bytes, elf: ElfFile) -> bytes:
-    """The object with `.struct_ops.link` under the name that libbpf knew before 1.2.  What the longer name stands for,
-    that a link attaches them, is said to libbpf anyway.  An object with both sections is left to newer versions."""
+def for_libbpf(data: bytes, elf: ElfFile, *, wanted: bool) -> bytes:
+    """The object with its sections under names that suit any libbpf.
+
+    Where struct_ops are to be loaded, `.struct_ops.link` is called as libbpf called it before 1.2 (what the longer name
+    stands for, that a link attaches them, is said to libbpf anyway); an object with both sections is left to newer
+    versions.  Where none are, libbpf is to see none: 1.1 crashes on those whose functions it is not to load."""
+    if not wanted:
+        return _renamed(data, elf, SECTION, ".other_data")
     if elf.section(LINKED) is None or elf.section(SECTION) is not None:
         return data
+    return _renamed(data, elf, LINKED, f"{SECTION}\0link")
+
+
+def _renamed(data: bytes, elf: ElfFile, old: str, new: str) -> bytes:
+    """With the beginnings of names replaced, in the tables of names and in BTF; sizes stay."""
     changed = bytearray(data)
-    old, new = LINKED.encode() + b"\0", SECTION.encode() + b"\0link\0"
     for section in elf.sections:
         if section.type == SHT_STRTAB or section.name == ".BTF":
             end = section.offset + section.size
-            changed[section.offset : end] = changed[section.offset : end].replace(old, new)
+            changed[section.offset : end] = changed[section.offset : end].replace(old.encode(), new.encode())
     return bytes(changed)

@@ -81,7 +81,7 @@ class ObjectSummary:
         _check_relocations(elf)
         summary.btf, summary.btf_ext = _read_types(elf)
         summary.maps = _read_maps(elf, summary.btf)
-        summary.operations = tuple(read_operations(elf, summary.btf)) if summary.btf else ()
+        summary.operations = tuple(read_operations(elf, summary.btf))
         summary.globals = read_variables(elf, summary.btf)
         _check_names(summary)
         return summary

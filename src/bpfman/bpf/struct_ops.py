@@ -40,6 +40,18 @@ class Chosen:
         for each in self._chosen.values():
             require(each, self._types)
 
+    def __bool__(self) -> bool:
+        return bool(self._chosen)
+
+    def for_libbpf(self, data: bytes) -> bytes:
+        """The object's bytes, as any version of libbpf can read them."""
+        if not self._summary.operations:
+            return data
+        from bpfman.bpf import object_operations
+        from bpfman.bpf.elf import ElfFile
+
+        return object_operations.for_libbpf(data, ElfFile.parse(data), wanted=bool(self))
+
     @property
     def _types(self) -> Btf:
         assert self._kernel is not None
@@ -86,16 +98,6 @@ class Chosen:
         for each in self._chosen.values():
             assert self._summary.btf is not None
             fill(maps[each.name], each, self._summary.btf, self._types, programs)
-
-
-def for_libbpf(data: bytes, summary: ObjectSummary) -> bytes:
-    """The object's bytes, as older versions of libbpf can read them too."""
-    if not summary.operations:
-        return data
-    from bpfman.bpf import object_operations
-    from bpfman.bpf.elf import ElfFile
-
-    return object_operations.for_libbpf(data, ElfFile.parse(data))
 
 
 def kernel_types() -> Btf:
