@@ -41,6 +41,12 @@ if TYPE_CHECKING:
             self, location: Location, manifest: Callable[[], CapabilityManifest], programs: tuple[str, ...]
         ) -> None: ...
 
+    class Judge(Trust, Protocol):
+        """What the Puller asks.  `check` is told the decision that counts, and raises what a refusal says: one by what
+        was kept does not count while the registry can still be asked."""
+
+        def check(self, decision: Decision) -> Decision: ...
+
 
 ALWAYS, IF_NOT_PRESENT, NEVER = "Always", "IfNotPresent", "Never"
 POLICIES = (ALWAYS, IF_NOT_PRESENT, NEVER)
@@ -75,7 +81,7 @@ class Puller:
         access: Access,
         check: Callable[[bytes, ByteOrder], object],
         warn: Callable[[str], None] | None = None,
-        trust: Trust | None = None,
+        trust: Judge | None = None,
         *,
         keep: bool = True,
     ) -> None:
@@ -129,22 +135,22 @@ class Puller:
                     f"image {location} was cached under another signing policy and pull policy is Never",
                     "its signatures were not kept: pull it again, so that it is verified by the policy of now",
                 )
-            return self._renewed(entry, kept.check(), b"")
+            return self._renewed(entry, self._trust.check(kept), b"")
         if kept is not None and kept.verified_digest:
             return self._renewed(entry, kept, b"")
         return self._verified_again(entry, location, self._trust)
 
-    def _decide_by_kept(self, entry: Entry, location: Location, trust: Trust) -> Decision | None:
+    def _decide_by_kept(self, entry: Entry, location: Location, trust: Judge) -> Decision | None:
         """What the rules of now say by the signatures that were kept; None where none were looked at."""
         from bpfman.images.policy.evidence import Kept
 
         data = self._cache.evidence(entry)
         return None if data is None else trust.decide(location, _digests(entry), Kept(data, str(location)))
 
-    def _verified_again(self, entry: Entry, location: Location, trust: Trust) -> Entry:
+    def _verified_again(self, entry: Entry, location: Location, trust: Judge) -> Entry:
         with open_source(location, self._access) as source:
             evidence = self._recorder(source)
-            decision = trust.decide(location, _digests(entry), evidence).check()
+            decision = trust.check(trust.decide(location, _digests(entry), evidence))
         return self._renewed(entry, decision, evidence.dump())
 
     def _renewed(self, entry: Entry, decision: Decision, evidence: bytes) -> Entry:
@@ -178,7 +184,8 @@ class Puller:
             verdict = NO_RULES
             if self._trust is not None:
                 digests = tuple(dict.fromkeys((image.root.digest, image.digest)))
-                verdict = _verdict(self._trust.decide(location, digests, evidence).check())
+                decision = self._trust.decide(location, digests, evidence)
+                verdict = _verdict(self._trust.check(decision))
             data, labels = self._known(image, platform) or self._unpack(source, image, platform)
         if self._keep and location.reference is not None:
             self._store(location, platform, image, data, labels, verdict, evidence.dump())

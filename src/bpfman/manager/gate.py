@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bpfman.images.policy.decision import Decision
     from bpfman.images.policy.evidence import Evidence
     from bpfman.images.policy.rules import Rules
-    from bpfman.images.pulling import Pulled, Trust
+    from bpfman.images.pulling import Judge, Pulled, Trust
     from bpfman.images.transport.location import Location
     from bpfman.manager.auditing import Auditor
     from bpfman.model.audit import Who
@@ -100,7 +100,7 @@ class Gate:
         self._config = config
 
     @property
-    def rules(self) -> Trust | None:
+    def rules(self) -> Judge | None:
         """For the Puller: itself, or None where there are no rules."""
         return None if self._trust is None else self
 
@@ -114,11 +114,14 @@ class Gate:
 
     def decide(self, location: Location, digests: tuple[str, ...], evidence: Evidence) -> Decision:
         assert self._trust is not None
-        decision = self._trust.decide(location, digests, evidence)
+        return self._trust.decide(location, digests, evidence)
+
+    def check(self, decision: Decision) -> Decision:
+        """The decision that counts: raises what a refusal says, and records it."""
         if decision.verdict == REFUSED:
             part = decision.deciding
             self._record(decision.digest, Verdict(REFUSED, part.rule, part.reason, decision.policy))
-        return decision
+        return decision.check()
 
     def admit(
         self, location: Location, manifest: Callable[[], CapabilityManifest], programs: tuple[str, ...] = ()
