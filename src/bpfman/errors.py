@@ -152,12 +152,18 @@ class KernelRefused(BpfmanError):
     """A system call failed.  `errno` is its number."""
 
     def __init__(self, what: str, errno: int, hint: str = "") -> None:
-        super().__init__(f"{what}: {self._why(errno)}", hint)
+        super().__init__(f"{what}: {self._why(errno)}", TOO_MANY_FILES.get(errno) or hint)
         self.errno = errno
 
     def _why(self, errno: int) -> str:
         return _OWN_WORDS.get(errno) or os.strerror(errno)
 
+
+# ENFILE and EMFILE, which have nothing to do with what was tried.
+TOO_MANY_FILES = {
+    23: "the whole machine has too many open files: raise sysctl fs.file-max",
+    24: "too many open files: raise the limit (ulimit -n)",
+}
 
 # Numbers that the kernel keeps for itself, and lets out all the same (include/linux/errno.h).
 _OWN_WORDS = {524: "Operation not supported"}  # ENOTSUPP
@@ -172,6 +178,8 @@ class VerifierRefused(KernelRefused):
 
     def _why(self, errno: int) -> str:
         """The verifier's errno alone misleads: "Permission denied" is what it calls any unsafe access."""
+        if errno in TOO_MANY_FILES:
+            return super()._why(errno)
         return f"the kernel's verifier refused it ({super()._why(errno)})"
 
 

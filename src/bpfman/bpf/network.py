@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
-from bpfman.errors import BpfmanError, InterfaceNotFound
+from bpfman.errors import InterfaceNotFound, KernelRefused, NamespaceNotFound
 from bpfman.model.hook import Interface
 from bpfman.syscalls import interfaces
 from bpfman.syscalls.namespaces import NAMED, entered, namespace_cookie, namespace_inode
@@ -13,6 +14,9 @@ from bpfman.syscalls.namespaces import NAMED, entered, namespace_cookie, namespa
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# What says nothing of a namespace: one that could not be looked at must not pass for one that is gone.
+_NOBODY_COULD_TELL = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def resolve(name: str, netns: str) -> Interface:
@@ -60,7 +64,11 @@ def _is(path: str, interface: Interface) -> bool:
             return False
         with entered(path):
             return interface.cookie in (0, namespace_cookie())
-    except BpfmanError:  # gone meanwhile, or not a namespace
+    except KernelRefused as error:  # gone meanwhile, or not ours to look at
+        if error.errno in _NOBODY_COULD_TELL:
+            raise
+        return False
+    except NamespaceNotFound:  # gone meanwhile, or not a namespace
         return False
 
 
@@ -68,7 +76,9 @@ def _namespaces() -> Iterator[str]:
     for directory, suffix in ((NAMED, ""), ("/run/docker/netns", ""), ("/proc", "/ns/net")):
         try:
             names = os.listdir(directory)
-        except OSError:
+        except OSError as error:
+            if error.errno in _NOBODY_COULD_TELL:
+                raise KernelRefused(f"list {directory}", error.errno or 0) from None
             continue
         yield from (f"{directory}/{name}{suffix}" for name in names if not suffix or name.isdigit())
 

@@ -93,12 +93,17 @@ class Program(Descriptor):
 
     def types(self) -> Types | None:
         """The types of its functions; None for a program without BTF."""
-        btf_id, size, records = bpf.prog_func_info(self.fd)
-        if not records:
-            return None
-        functions = tuple(struct.unpack_from("=I", records, at + 4)[0] for at in range(0, len(records), size))
-        with Descriptor(bpf.fd_by_id(bpf.BTF_BY_ID, btf_id)) as btf:
-            return Types(btf_id, bpf.btf_data(btf.fd), functions)
+        try:
+            btf_id, size, records = bpf.prog_func_info(self.fd)
+            if not records:
+                return None
+            functions = tuple(
+                struct.unpack_from("=I", records, at + 4)[0] for at in range(0, len(records), size)
+            )
+            with Descriptor(bpf.fd_by_id(bpf.BTF_BY_ID, btf_id)) as btf:
+                return Types(btf_id, bpf.btf_data(btf.fd), functions)
+        except OSError as error:
+            raise KernelRefused("read the types of a program", error.errno or 0) from error
 
     def test_run(self, packet: bytes, *, repeat: int = 1, room: int = 0) -> TestRun:
         """Run it on a packet (BPF_PROG_TEST_RUN).  `room` is how much of the packet to give back, in bytes."""

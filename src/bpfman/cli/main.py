@@ -17,7 +17,7 @@ from bpfman.cli.commands import ROOT
 from bpfman.cli.flags import GLOBAL
 from bpfman.cli.output import OutputClosed
 from bpfman.cli.parser import Parser
-from bpfman.errors import BpfmanError
+from bpfman.errors import TOO_MANY_FILES, BpfmanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +62,14 @@ def _status(argv: Sequence[str]) -> int:
         from bpfman.cli.failure import show_error
 
         show_error("interrupted", "a change that was not complete has been undone")
+        return FAILED
+    except OSError as error:
+        if error.errno not in TOO_MANY_FILES:
+            raise
+        # A module of ours could not be opened; what has been opened meanwhile is closed by now.
+        from bpfman.cli.failure import show_error
+
+        show_error(f"{error.filename}: {error.strerror}", TOO_MANY_FILES[error.errno])
         return FAILED
     finally:
         for number, handler in handlers:

@@ -7,6 +7,7 @@ sqlite3.Error stays in here: everything leaves as a StoreError that names the fi
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -47,11 +48,13 @@ _HINTS = {
     _LOCKED: "something else than bpfman holds it, such as an sqlite3 shell: let it go and try again",
     _PROTOCOL: "too many processes opened it at once: try again",
     _READONLY: "make {folder} and its file system writable",
-    _IOERR: "the file system of {folder} failed, or is full: see the kernel's log (dmesg)",
+    _IOERR: "the file system of {folder} failed, or is full: see the kernel's log (dmesg); or files may not grow that "
+    "far (ulimit -f)",
     _CORRUPT: _START_ANEW,
     _NOTADB: _START_ANEW,
     _FULL: "free some space on the file system of {folder} and try again; nothing was changed",
-    _IOERR_SHMSIZE: "free some space on the file system of {folder} and try again; nothing was changed",
+    _IOERR_SHMSIZE: "free some space on the file system of {folder}, or let files grow (ulimit -f), and try again; "
+    "nothing was changed",
     _CANTOPEN: "{folder} must be a directory that root may write; a read-only file system has to be remounted",
 }
 
@@ -150,7 +153,18 @@ class Connection:
         code = getattr(error, "sqlite_errorcode", 0)
         hint = _HINTS.get(code) or _HINTS.get(code & 0xFF, "")
         reason = "no space left for its -shm file" if code == _IOERR_SHMSIZE else error
+        if code & 0xFF == _CANTOPEN and _no_descriptor_is_left(folder):
+            reason, hint = "too many open files", "raise the limit (ulimit -n)"
         return StoreError(f"database {self._path}: {reason}", hint.format(folder=folder))
+
+
+def _no_descriptor_is_left(folder: str) -> bool:
+    """SQLite says only that it cannot open a file."""
+    try:
+        os.close(os.open(folder, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    return False
 
 
 def nothing(sql: str, parameters: Sequence[object] = ()) -> list[Row]:

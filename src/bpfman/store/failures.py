@@ -22,6 +22,7 @@ _HINTS = {
     errno.EISDIR: f"a directory is there where a file belongs: move it away, {_ELSEWHERE}",
     errno.ELOOP: f"a symbolic link is there where a file belongs: move it away, {_ELSEWHERE}",
     errno.ENOENT: "the runtime directory was removed meanwhile: try again",
+    errno.EFBIG: "files may not grow that far: raise the limit (ulimit -f)",
     errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
 }
 

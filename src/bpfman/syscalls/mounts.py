@@ -39,6 +39,8 @@ def mounted_type(path: str) -> str | None:
     try:
         # The mount that the path ends in, by its id: text alone cannot tell stacked mounts from hidden ones.
         return _type_at(_mount_id(descriptor), os.fsencode(os.path.realpath(path)))
+    except OSError as error:
+        raise KernelRefused(f"look up what is mounted at {path}", error.errno or 0) from None
     finally:
         os.close(descriptor)
 

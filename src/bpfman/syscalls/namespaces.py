@@ -39,10 +39,13 @@ def namespace_inode(path: str = HERE) -> int:
 
 def namespace_cookie() -> int:
     """The calling thread's network namespace as a number that no other one ever gets (SO_NETNS_COOKIE, Linux 5.14);
-    0 where the kernel does not tell."""
+    0 where the kernel does not tell.  Raises KernelRefused where it could not be asked."""
     import _socket  # all of `socket` takes 7 ms
 
-    probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    except OSError as error:
+        raise KernelRefused("open a socket", error.errno or 0) from None
     try:
         return int.from_bytes(probe.getsockopt(_socket.SOL_SOCKET, SO_NETNS_COOKIE, 8), sys.byteorder)
     except OSError:  # before Linux 5.14
@@ -80,7 +83,7 @@ def _move(path: str) -> int:
     """Puts the thread into the namespace; answers a descriptor of the one it left."""
     target = _open(path)
     try:
-        home = os.open(HERE, os.O_RDONLY | os.O_CLOEXEC)
+        home = _open(HERE)
         try:
             check(libc.setns(target, CLONE_NEWNET), path)
         except OSError as error:
