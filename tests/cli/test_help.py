@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -16,8 +17,10 @@ from bpfman.cli.commands import ROOT
 from bpfman.cli.flags import GLOBAL
 from bpfman.cli.generate.walk import groups, leaves
 from bpfman.cli.parser import Parser
+from bpfman.model.kinds import KINDS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+DOCS = REPOSITORY / "docs"
 
 
 def every_leaf(node: Group = ROOT, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Leaf]]:
@@ -50,6 +53,21 @@ def test_every_command_has_help(bpfman_command, path, leaf):
     assert "--runtime-dir" not in short.out
     assert "Examples:" in long.out
     assert command.description.split()[0] in long.out
+
+
+@pytest.mark.parametrize("verb", sorted({kind.verb for kind in KINDS.values()}))
+def test_attaching_tells_what_it_needs_and_since_when(bpfman_command, verb):
+    """The first kernel is the one of the table."""
+    text = " ".join(bpfman_command("link", "attach", verb, "--help").out.split())
+    needs = text.partition(" Needs Linux ")[2].partition(" Arguments: ")[0]
+    since = {kind.attach_since for kind in KINDS.values() if kind.verb == verb}
+    assert {re.split(r"[^\d.]", needs)[0].rstrip(".")} == since
+
+
+def test_every_kind_is_in_the_documentation():
+    page = (DOCS / "kinds.md").read_text()
+    assert [kind for kind in KINDS if f"`{kind}`" not in page] == []
+    assert [kind.verb for kind in KINDS.values() if f"# bpfman link attach {kind.verb} " not in page] == []
 
 
 @pytest.mark.parametrize(("path", "leaf"), EVERY, ids=IDS)

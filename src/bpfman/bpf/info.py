@@ -99,9 +99,8 @@ def _link_details(info: bpf_abi.LinkInfo) -> dict[str, int]:
 
 def is_program(program_id: int, tag: str, load_time: int) -> bool:
     """Whether the program of that id has that tag and load time: what says who it is, without all else."""
-    try:
-        fd = bpf.fd_by_id(bpf.PROG_BY_ID, program_id)
-    except FileNotFoundError:
+    fd = _open(bpf.PROG_BY_ID, program_id)
+    if fd is None:
         return False
     try:
         found, _ = bpf.prog_info(fd)
@@ -131,16 +130,23 @@ def program_ids() -> Iterator[int]:
 
 
 def _by_id(command: int, object_id: int, read: Callable[[int], T]) -> T | None:
-    try:
-        fd = bpf.fd_by_id(command, object_id)
-    except FileNotFoundError:
+    fd = _open(command, object_id)
+    if fd is None:
         return None
-    except OSError as error:
-        raise _not_told(f"ask the kernel about {_NOUNS[command]} {object_id}", error) from error
     try:
         return read(fd)
     finally:
         os.close(fd)
+
+
+def _open(command: int, object_id: int) -> int | None:
+    """A descriptor of what has that id; None when there is no such thing."""
+    try:
+        return bpf.fd_by_id(command, object_id)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _not_told(f"ask the kernel about {_NOUNS[command]} {object_id}", error) from error
 
 
 _NOUNS = {bpf.PROG_BY_ID: "program", bpf.MAP_BY_ID: "map", bpf.LINK_BY_ID: "link"}

@@ -114,7 +114,8 @@ XDP = Command(
     arguments=[PROGRAM, INTERFACE],
     flags=[PRIORITY, _proceed_on(XDP_VERDICTS), MODE, NETNS, METADATA, DRY_RUN, OUTPUT],
     description="Runs the program on each packet that the interface receives, before the network stack sees it.\n\n"
-    + _SHARED,
+    + _SHARED
+    + "\n\nNeeds Linux 5.15; for packets in several buffers (section xdp.frags) Linux 5.18.",
     examples=[
         ("Attach program 412 to eth0", "bpfman link attach xdp 412 eth0 --priority 50"),
         (
@@ -128,7 +129,8 @@ TC = Command(
     arguments=[PROGRAM, INTERFACE, DIRECTION],
     flags=[PRIORITY, _proceed_on(TC_VERDICTS), NETNS, METADATA, DRY_RUN, OUTPUT],
     description="Runs the program on each packet that enters (ingress) or leaves (egress) the interface.\n\n"
-    + _SHARED,
+    + _SHARED
+    + "\n\nNeeds Linux 5.15 with CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS.",
     examples=[
         ("Attach program 429 to what eth0 sends", "bpfman link attach tc 429 eth0 egress --priority 50")
     ],
@@ -139,7 +141,9 @@ TCX = Command(
     flags=[PRIORITY, NETNS, METADATA, DRY_RUN, OUTPUT],
     description="""\
 Runs the program on each packet that enters (ingress) or leaves (egress) the interface, with the kernel's own order \
-of links (Linux 6.6 or newer). The verdict unspec (-1) means that the next program runs, any other one is final.""",
+of links. The verdict unspec (-1) means that the next program runs, any other one is final.
+
+Needs Linux 6.6 with CONFIG_NET_XGRESS.""",
     examples=[
         ("Attach program 433 to what eth0 receives", "bpfman link attach tcx 433 eth0 ingress --priority 50")
     ],

@@ -8,7 +8,7 @@ share by priority, are in `attach`.
 from __future__ import annotations
 
 from bpfman.cli.command import Argument, Command, Flag
-from bpfman.cli.flags import DRY_RUN, METADATA, NETNS, OUTPUT
+from bpfman.cli.flags import DRY_RUN, METADATA, OUTPUT
 from bpfman.cli.link.attach import PROGRAM, attach, tracepoint
 from bpfman.cli.values import number
 
@@ -81,6 +81,14 @@ TARGET = Argument(
     "An absolute path, or the name of a library, such as libc.",
     complete="file",
 )
+NETNS = Flag(
+    "netns",
+    "n",
+    "PATH",
+    "In this network namespace, such as /var/run/netns/blue (default: bpfman's own).",
+    default="",
+    complete="file",
+)
 _FIXED = "The target was fixed when the program was loaded, as in --programs"
 
 TRACEPOINT = Command(
@@ -90,7 +98,8 @@ TRACEPOINT = Command(
         Argument("tracepoint", "GROUP/NAME", "The tracepoint.", parse=tracepoint, complete="tracepoints"),
     ],
     flags=[*_EXTRA],
-    description="Runs the program each time the kernel passes the tracepoint.\n\nNeeds Linux 5.15.",
+    description="Runs the program each time the kernel passes the tracepoint.\n\nNeeds Linux 5.15 with "
+    "CONFIG_BPF_EVENTS.",
     examples=[("Attach program 440", "bpfman link attach tracepoint 440 sched/sched_switch")],
 )
 KPROBE = _row(
@@ -141,7 +150,7 @@ RAW_TRACEPOINT = _row(
     "raw_tracepoint",
     "Runs the program each time the kernel passes the tracepoint, with its raw arguments.",
     " sched_switch",
-    needs="Linux 5.15.",
+    needs="Linux 5.15 with CONFIG_BPF_EVENTS.",
     arguments=[Argument("name", "NAME", "The tracepoint, without its group.")],
 )
 TP_BTF = _row(
@@ -207,7 +216,7 @@ SK_LOOKUP = _row(
     "sk_lookup",
     "Runs the program when a network namespace looks for the socket that an incoming connection or packet is for.",
     " --netns /var/run/netns/blue",
-    needs="Linux 5.15.",
+    needs="Linux 5.15; a namespace takes 64 such programs.",
     flags=[NETNS],
 )
 NETFILTER = _row(
@@ -256,7 +265,8 @@ ITER = _row(
     "Makes the program readable: each time the link's pin is read, it runs over all tasks, maps, sockets or whatever "
     f"it was loaded for, and what it writes is what is read. {_FIXED} iter:NAME:task.",
     "",
-    needs="Linux 5.15 with CONFIG_DEBUG_INFO_BTF.",
+    needs="Linux 5.15 with CONFIG_DEBUG_INFO_BTF; what there is to go through, the kernel's version and configuration "
+    "decide.",
 )
 STRUCT_OPS = _row(
     "struct_ops",
