@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "feature(name): shows a feature of vmtest/features.py; runs on other kernels too"
     )
+    config.addinivalue_line("markers", "long: runs on other kernels only when it is asked for")
     config.addinivalue_line("markers", "network: makes network namespaces and interfaces; needs root")
 
 

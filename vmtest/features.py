@@ -68,6 +68,7 @@ FEATURES = {
     "struct_ops": Feature(
         "operations of the kernel's own", "6.4"
     ),  # its link; registering by a map came before
+    "recovery": Feature("after a kill at any moment: nothing lost, nothing left"),
     "BTF": Feature("type information of the kernel itself"),
 }
 

@@ -48,8 +48,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def chosen(item: pytest.Item) -> bool:
-    """Whether a test says something of the kernel under it: it is marked as showing a feature, or is a test of the
-    layer that talks to the kernel."""
+    """Whether a test says something of the kernel under it, and there is time for it: it is marked as showing a
+    feature, or is a test of the layer that talks to the kernel."""
+    if item.get_closest_marker("long"):
+        return False
     if item.get_closest_marker("feature"):
         return True
     return _LOWEST_LAYER in item.path.parts and any(item.get_closest_marker(mark) for mark in _OF_THE_KERNEL)

@@ -9,11 +9,34 @@ import signal
 import pytest
 
 from bpfman import Manager
-from tests.manager.operations import OPERATIONS
+from tests.manager.operations import OPERATIONS, Operation
 from tests.manager.operations_of_kinds import OF_KINDS
 from tests.manager.worlds import Moments, die, in_a_child, side_by_side, world
 
 pytestmark = [pytest.mark.kernel, pytest.mark.network]
+
+#: What virtual machines have time for: something of each sort.
+ON_OTHER_KERNELS = {
+    "load a program with maps",
+    "unload programs by detaching their links",
+    "xdp: attach another member",
+    "xdp: detach the last",
+    "tc-ingress: attach a member while counting",
+    "tc-ingress: detach one of several",
+    "kprobe: attach",
+    "fentry: detach",
+    "lsm: attach",
+}
+
+
+def cases(operations):
+    return [_case(each) for each in operations]
+
+
+def _case(each):
+    operation, marks = (each, []) if isinstance(each, Operation) else (each.values[0], each.marks)
+    mark = pytest.mark.feature("recovery") if operation.name in ON_OTHER_KERNELS else pytest.mark.long
+    return pytest.param(operation, id=operation.name, marks=[*marks, mark])
 
 
 def killed(there, operation, number: int) -> bool:
@@ -70,11 +93,11 @@ def kill_everywhere(operation, veths):
     side_by_side(veths, every_nth)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+@pytest.mark.parametrize("operation", cases(OPERATIONS))
 def test_killed_at_any_moment_an_operation_happened_or_did_not(operation, veths):
     kill_everywhere(operation, veths)
 
 
-@pytest.mark.parametrize("operation", OF_KINDS)
+@pytest.mark.parametrize("operation", cases(OF_KINDS))
 def test_killed_at_any_moment_a_link_of_any_kind_is_there_or_not(operation, veths):
     kill_everywhere(operation, veths)

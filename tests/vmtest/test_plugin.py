@@ -12,7 +12,7 @@ import pytest
 from tests.rules.repository import ROOT
 from vmtest.results import Results, read
 
-MARKERS = ["kernel", "network", "feature(name)"]
+MARKERS = ["kernel", "network", "long", "feature(name)"]
 TESTS = """\
 import pytest
 feature = pytest.mark.feature
@@ -33,6 +33,10 @@ def test_fails(): assert 0
 def test_of_the_kernel(): pass
 
 def test_of_nothing(): pass
+
+@pytest.mark.long
+@feature("xdp")
+def test_of_hours(): pass
 """
 
 
@@ -64,14 +68,14 @@ def run(tmp_path, seen):
 
 def test_tests_that_show_a_feature_are_chosen(run):
     output = run("manager", "--chosen-for-vm")
-    assert "1 failed, 1 passed, 2 skipped, 2 deselected" in output
+    assert "1 failed, 1 passed, 2 skipped, 3 deselected" in output
     assert "test_of" not in output
 
 
 def test_tests_of_the_lowest_layer_that_need_the_kernel_are_chosen_too(run):
     output = run("syscalls", "--chosen-for-vm")
     assert "test_of_the_kernel PASSED" in output
-    assert "1 deselected" in output
+    assert "2 deselected" in output
 
 
 def test_without_being_asked_it_leaves_nothing_out(run):
