@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import commands, images, listings, operations, packets, table
+from benchmarks import commands, images, listings, operations, packets, table, trust
 from benchmarks.machine import machine
 from benchmarks.row import Row
 
@@ -18,6 +18,7 @@ GROUPS = {
     "operations": ("Operations, in process", operations.rows, 40),
     "packets": ("Packets", packets.rows, 15),
     "images": ("Images", images.rows, 40),
+    "trust": ("Trust in images", trust.rows, 40),
     "listings": ("Looking, on small and large hosts", listings.rows, 40),
 }
 

@@ -21,6 +21,15 @@ ASKED = {
     "operations": ["load a small program", *(f"as member {member}" for member in (1, 2, 10, 100))],
     "packets": ["a lone member / the program alone", "each further member", "with accounting"],
     "images": ["pull and load an image", "load a cached image", "`program load image`, cached"],
+    "trust": [
+        "verify a certificate's signature offline, Rekor 1",
+        "verify a certificate's signature offline, Rekor 2 and a stamp",
+        "imports that verifying needs",
+        "see that a cached verdict holds",
+        "pull, verify and load a signed image",
+        "load a cached signed image",
+        "`program load image`, cached and signed",
+    ],
     "listings": [
         *(f"get, {count}" for count in ("1 program", "100 programs", "1,000 programs")),
         "while another",
