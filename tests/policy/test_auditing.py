@@ -11,7 +11,7 @@ from bpfman.errors import CapabilityRefused, ConfigurationError, SignatureRefuse
 from bpfman.images.pulling import ALWAYS, IF_NOT_PRESENT
 from bpfman.images.transport.location import Access
 from bpfman.manager.auditing import command_line, login_name, this_process
-from bpfman.manager.images import Images
+from bpfman.manager.images import Images, SigningKey
 from bpfman.manager.trail import Filter, Trail
 from bpfman.model.audit import ACCEPTED, REFUSED, UNSIGNED, UNVERIFIED, Who
 from bpfman.model.program import ProgramSpec
@@ -242,3 +242,18 @@ def test_a_person_is_known_by_the_login_or_by_sudo(monkeypatch):
             assert login_name({}) == ""
         else:
             assert login_name({"SUDO_USER": "mallory"}) != "mallory"
+
+
+def test_a_signature_made_here_is_recorded(machine, layout):
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+    digest = machine.put()
+    pem = machine.keys["acme"].private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"open sesame")
+    )
+    for _ in range(2):
+        images(machine, layout).sign(name(machine), SigningKey(pem, "acme.key", lambda: b"open sesame"))
+    made = events(layout)
+    assert [(event.action, event.verdict, event.digest, event.rule) for event in made] == [
+        ("sign", "signed", digest, "acme.key")
+    ] * 2

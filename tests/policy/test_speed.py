@@ -47,7 +47,9 @@ def machine(small, environment, home, tmp_path):
 def test_the_verdict_on_a_cached_image_is_at_hand(machine):
     """The bound is far above what it takes, for machines that do something else, too."""
     machine.says(RULES)
-    rules = machine_rules(read_config(str(machine.config)), str(machine.config), machine.environment)
+    rules = machine_rules(
+        read_config(str(machine.config)), str(machine.config), machine.environment, str(machine.folder)
+    )
     location = parse_location(f"{machine.registry.host}/acme/meter")
     rules.policy(location)
     begun = time.perf_counter()

@@ -455,3 +455,21 @@ def test_of_an_object_only_what_is_loaded_is_judged(machine, manager):
     with pytest.raises(CapabilityRefused):
         load(machine, manager, forbidding, "xdp_pass", "xdp_drop")
     assert len(manager.programs()) == 1
+
+
+# the public instance
+
+
+def test_what_was_fetched_of_the_public_instance_is_believed(machine):
+    """The tests' own instance plays the public one, of which bpfman has the keys of some time ago."""
+    world = World()
+    digest = machine.put()
+    attach_bundle(machine.registry, "acme/meter", digest, world.bundle(digest))
+    with pytest.raises(SignatureRefused):
+        machine.says("").pull()
+    (machine.folder / "cache").mkdir(exist_ok=True)
+    (machine.folder / "cache" / "trusted_root.json").write_bytes(world.trusted_root())
+    assert machine.pull().verdict.verdict == "accepted"
+    (machine.folder / "cache" / "trusted_root.json").write_bytes(World().trusted_root())
+    with pytest.raises(SignatureRefused):  # other keys, so the verdict of before says nothing
+        machine.pull(policy=NEVER)

@@ -154,7 +154,7 @@ class Puller:
         return self._renewed(entry, decision, evidence.dump())
 
     def _renewed(self, entry: Entry, decision: Decision, evidence: bytes) -> Entry:
-        renewed = entry._replace(verdict=_verdict(decision))
+        renewed = entry._replace(verdict=verdict_of(decision))
         try:
             return self._cache.update(renewed, evidence)
         except CacheError as error:
@@ -185,7 +185,7 @@ class Puller:
             if self._trust is not None:
                 digests = tuple(dict.fromkeys((image.root.digest, image.digest)))
                 decision = self._trust.decide(location, digests, evidence)
-                verdict = _verdict(self._trust.check(decision))
+                verdict = verdict_of(self._trust.check(decision))
             data, labels = self._known(image, platform) or self._unpack(source, image, platform)
         if self._keep and location.reference is not None:
             self._store(location, platform, image, data, labels, verdict, evidence.dump())
@@ -229,7 +229,8 @@ class Puller:
             self._complain(error)
 
 
-def _verdict(decision: Decision) -> Verdict:
+def verdict_of(decision: Decision) -> Verdict:
+    """What is kept of a decision."""
     part = decision.deciding
     return Verdict(part.verdict, part.rule, part.reason, decision.policy, decision.verified_digest)
 

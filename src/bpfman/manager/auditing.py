@@ -23,7 +23,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from bpfman.images.policy.decision import Decision
     from bpfman.store.layout import Layout
 
 _KEYS = ("directory", "max_bytes", "files", "required")
@@ -101,12 +100,10 @@ class Auditor:
                 ) from None
             self._warn(f"the audit trail cannot be written: {error}")
 
-    def note(self, action: str, image: str, decision: Decision) -> None:
-        """Record what was only asked, if this user may write the trail at all."""
-        part = decision.deciding
-        verdict = Verdict(part.verdict, part.rule, part.reason, decision.policy)
+    def note(self, action: str, image: str, digest: str, verdict: Verdict) -> None:
+        """Record what lets nothing in (a question, a signature made), if this user may write the trail at all."""
         with suppress(StoreError):
-            self._log.append(self._event(action, image, decision.digest, verdict))
+            self._log.append(self._event(action, image, digest, verdict))
 
 
 def this_process(command: str = "") -> Who:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 
 class Guard:
-    """Makes gates.  `trust` None stands for the rules of the machine, which are read when they are needed."""
+    """Makes gates.  `trust` None stands for the rules of the machine, which are read when they are needed; a trusted
+    root that was fetched for them is in `cache_dir`."""
 
     def __init__(
         self,
@@ -40,12 +41,14 @@ class Guard:
         environment: Mapping[str, str],
         who: Who | None,
         warn: Callable[[str], None],
+        cache_dir: str,
     ) -> None:
         self._trust = trust
         self._path = config
         self._environment = environment
         self._who = who
         self._warn = warn
+        self._cache_dir = cache_dir
         self._config: Mapping[str, Any] | None = None
 
     @property
@@ -59,7 +62,7 @@ class Guard:
         """The rules of the machine, whatever rules this library works by."""
         from bpfman.manager.trust import machine_rules
 
-        return machine_rules(self._configuration(), self._path, self._environment)
+        return machine_rules(self._configuration(), self._path, self._environment, self._cache_dir)
 
     def gate(self, action: str, image: str, programs: tuple[str, ...], layout: Layout | None) -> Gate:
         """The way in for one image; without a layout nothing is recorded."""

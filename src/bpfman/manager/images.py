@@ -18,9 +18,10 @@ from bpfman.errors import InvalidRequest, ObjectError
 from bpfman.images.cache import Cache
 from bpfman.images.pulling import IF_NOT_PRESENT, Puller
 from bpfman.images.transport.location import Access, open_source, open_target, parse_location
+from bpfman.images.verdict import Verdict
 from bpfman.manager.configuration import CONFIG_PATH
 from bpfman.manager.gate import Guard
-from bpfman.model.audit import LOAD, PULL, VERIFY
+from bpfman.model.audit import LOAD, PULL, SIGN, SIGNED, VERIFY
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -98,7 +99,7 @@ class Images:
         self._access = access
         self._warn = warn
         self._layout = layout
-        self._guard = Guard(trust, config, access.environment, who, warn or _ignore)
+        self._guard = Guard(trust, config, access.environment, who, warn or _ignore, cache_dir)
 
     # using
 
@@ -146,13 +147,14 @@ class Images:
         """What the machine's rules say of an image, with bpfman's own rule for it changed as asked; uses nothing of it.
 
         Raises ImageError for an image that cannot be had; a refusal is in the decision."""
+        from bpfman.images.pulling import verdict_of
         from bpfman.images.verifying import decide
 
         location = self._location(image)
         rules = self._guard.machine().with_rule(location, change)
         decision = decide(location, rules, self._access)
         if self._layout is not None:
-            self._guard.auditor(self._layout).note(VERIFY, image, decision)
+            self._guard.auditor(self._layout).note(VERIFY, image, decision.digest, verdict_of(decision))
         return decision
 
     # the cache
@@ -227,8 +229,15 @@ class Images:
         with open_source(location, self._access) as source:
             source.manifest()  # before a layout is made where there is none
         with open_target(location, self._access) as target:
-            date = int(time.time())
-            return sign(target, Signing(private, layout, name, annotations, date), recursive=recursive)
+            wanted = Signing(private, layout, name, annotations, int(time.time()))
+            signed = sign(target, wanted, recursive=recursive)
+        if self._layout is not None:
+            auditor = self._guard.auditor(self._layout)
+            for each in signed:
+                auditor.note(
+                    SIGN, image, each.digest, Verdict(SIGNED, key.name, "signed already" if each.was else "")
+                )
+        return signed
 
     def _location(self, image: str) -> Location:
         location = parse_location(image)

@@ -8,7 +8,7 @@ understood is an error, and nothing is loaded from images until it is put right.
 from __future__ import annotations
 
 from bpfman.images.policy.rules import Rules
-from bpfman.images.policy.signing import Signing, default_signing, read_signing
+from bpfman.images.policy.signing import default_signing, read_signing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from bpfman.images.policy.containers.requirement import Policy
 
 
-def machine_rules(config: Mapping[str, object], path: str, environment: Mapping[str, str]) -> Rules:
-    """The rules by what stands in the configuration file at `path`.  ConfigurationError."""
+def machine_rules(
+    config: Mapping[str, object], path: str, environment: Mapping[str, str], cache_dir: str
+) -> Rules:
+    """The rules by what stands in the configuration file at `path`, and policy.json unless that leaves it out.
+
+    ConfigurationError for what cannot be understood."""
     signing = read_signing(config["signing"], path) if "signing" in config else default_signing(path)
-    return rules_of(signing, environment)
-
-
-def rules_of(signing: Signing, environment: Mapping[str, str]) -> Rules:
-    """These rules of bpfman's own together with the machine's policy.json, unless they leave that out."""
-    return Rules(signing, _containers_policy(signing.containers_policy, environment), environment)
+    containers = _containers_policy(signing.containers_policy, environment)
+    return Rules(signing, containers, environment, cache_dir)
 
 
 def _containers_policy(path: str | None, environment: Mapping[str, str]) -> Policy | None:

@@ -7,11 +7,10 @@ either is a signature of the bytecode.  A signature that is there and is not goo
 
 from __future__ import annotations
 
-import os
-
 from bpfman.errors import SignatureRefused, Unsigned, Untrusted
 from bpfman.images.policy.decision import Part
 from bpfman.images.policy.material import key_data, read_material
+from bpfman.images.policy.public import PUBLIC_ROOT
 from bpfman.images.policy.signing import is_pem
 from bpfman.images.trust.demand import Demand, Instance, Key
 from bpfman.images.trust.refusal import CERTIFICATE
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from bpfman.images.policy.signing import Rule
     from bpfman.images.transport.location import Location
     from bpfman.images.trust.demand import Verified
-
-# What sigstore publishes at tuf-repo-cdn.sigstore.dev, as sigstore-python 4.5.1 brings it.
-_PUBLIC = os.path.join(os.path.dirname(__file__), "sigstore_public.json")
 
 
 def judge(rule: Rule, location: Location, digests: tuple[str, ...], evidence: Evidence, now: float) -> Part:
@@ -92,9 +88,7 @@ def _name(key: str, rule: Rule) -> str:
 
 
 def _instance(rule: Rule) -> Instance | None:
-    """The instance that the rule names; else the public one, where certificates or a log are asked for."""
-    if rule.trusted_root:
-        return Instance(rule.trusted_root, trusted_root=read_material(rule.trusted_root, rule.where))
-    if rule.any_identity or rule.identities or rule.require_log or rule.require_timestamp:
-        return Instance("the public sigstore instance", trusted_root=read_material(_PUBLIC, rule.where))
-    return None
+    if not rule.trusted_root:
+        return None
+    name = "the public sigstore instance" if rule.trusted_root == PUBLIC_ROOT else rule.trusted_root
+    return Instance(name, trusted_root=read_material(rule.trusted_root, rule.where))

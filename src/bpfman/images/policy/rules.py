@@ -14,6 +14,7 @@ from bpfman.errors import ConfigurationError, ImageError, TrustMaterialError, Un
 from bpfman.images.policy.containers.requirement import SIGNED
 from bpfman.images.policy.decision import Decision, Part
 from bpfman.images.policy.material import identity_of
+from bpfman.images.policy.public import public_root
 from bpfman.model.audit import REFUSED, UNVERIFIED
 from bpfman.model.value import NamedTuple
 
@@ -45,22 +46,27 @@ class Applicable(NamedTuple):
 
 
 class Rules:
-    """`environment` says whose home directory registries.d is looked for in; `now` is asked for the Unix time."""
+    """`environment` says whose home directory registries.d is looked for in; in `cache_dir` may be a newer trusted root
+    of the public sigstore instance; `now` is asked for the Unix time."""
 
     def __init__(
         self,
         signing: Signing,
         containers: Policy | None,
         environment: Mapping[str, str],
+        cache_dir: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
         self._signing = signing
         self._containers = containers
         self._environment = environment
+        self._cache_dir = cache_dir
         self._now = now
 
     def applicable(self, location: Location) -> Applicable:
         own = self._signing.rule_for(location)
+        if own.needs_instance and not own.trusted_root:
+            own = own._replace(trusted_root=public_root(self._cache_dir))
         if self._containers is None:
             return Applicable(own, None, "")
         from bpfman.images.policy.containers.policy import requirements_for
@@ -71,9 +77,8 @@ class Rules:
     def with_rule(self, location: Location, change: Callable[[Rule], Rule]) -> Rules:
         """The same, but with bpfman's own rule for that image changed."""
         rule = change(self._signing.rule_for(location))
-        return Rules(
-            self._signing._replace(rule=rule, scopes={}), self._containers, self._environment, self._now
-        )
+        signing = self._signing._replace(rule=rule, scopes={})
+        return Rules(signing, self._containers, self._environment, self._cache_dir, self._now)
 
     def policy(self, location: Location) -> str:
         """Identifies the rules that an image is under.  ConfigurationError where what they name cannot be read."""

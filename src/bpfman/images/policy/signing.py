@@ -61,6 +61,11 @@ class Rule(NamedTuple):
         return not self.keys and not self.identities
 
     @property
+    def needs_instance(self) -> bool:
+        """Whether it asks for certificates, a log or timestamps, which are a sigstore instance's."""
+        return self.any_identity or bool(self.identities) or bool(self.require_log) or self.require_timestamp
+
+    @property
     def names_nobody(self) -> bool:
         """Whether it leaves to others who must sign: then a signature that policy.json asks for is not its business."""
         return self.any_identity and not self.trusted_root and not self.reject
