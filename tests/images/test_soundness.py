@@ -87,6 +87,16 @@ def write(draw):
     return [I(0x07, CONTEXT, 0, 0, 0), I(0x71, source, DATA, at, 0)]  # only reads
 
 
+LOCAL_CALL = I(0x85, 0, 1, 0, -1)  # of the other function, which is put behind the program
+
+
+@st.composite
+def local_call(draw):
+    """The other function gets a pointer into the packet, or one to the stack, and gives a number."""
+    passed = draw(st.sampled_from(([I(0xBF, 1, DATA, 0, 0)], [I(0xBF, 1, 10, 0, 0), I(0x07, 1, 0, 0, -24)])))
+    return [*passed, LOCAL_CALL, *(I(0xB7, each, 0, 0, draw(small)) for each in NUMBERS[1:])]
+
+
 @st.composite
 def condition(draw):
     """A way around what comes next, taken or not."""
@@ -112,9 +122,22 @@ def mask(draw):
 
 
 simple = st.one_of(arithmetic(), negation(), swap(), spill(), write(), call(), mask())
-bodies = st.lists(st.one_of(simple, condition(), leave()), max_size=12).map(
-    lambda parts: [each for part in parts for each in part]
-)
+
+
+def flat(parts: list[list[Instruction]]) -> list[Instruction]:
+    return [each for part in parts for each in part]
+
+
+bodies = st.lists(st.one_of(simple, condition(), leave(), local_call()), max_size=12).map(flat)
+
+
+@st.composite
+def others(draw):
+    """A function that writes where its argument points to, or does not."""
+    head = [I(0xB7, each, 0, 0, draw(small)) for each in NUMBERS]
+    body = flat(draw(st.lists(st.one_of(arithmetic(), mask()), max_size=4)))
+    write = draw(st.sampled_from(([], [I(0x72, 1, 0, 3, 77)], [I(0x73, 1, 2, 5, 0)])))
+    return (*head, *body, *write, I(0x95, 0, 0, 0, 0))
 
 
 def program(
@@ -133,6 +156,15 @@ def program(
         *(I(0x7A, 10, 0, slot, 5) for slot in (-8, -16, -24)),
     ]
     return (*head, *body, I(0x95, 0, 0, 0, 0))
+
+
+def joined(main: tuple[Instruction, ...], other: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
+    """Both functions as the kernel takes them: calls are relative, and what nobody calls is not there."""
+    calls = [at for at, each in enumerate(main) if each == LOCAL_CALL]
+    linked = [
+        each._replace(immediate=len(main) - at - 1) if at in calls else each for at, each in enumerate(main)
+    ]
+    return (*linked, *(other if calls else ()))
 
 
 def encoded(instructions: tuple[Instruction, ...]) -> bytes:
@@ -158,11 +190,13 @@ def ran(kind: str, instructions: tuple[Instruction, ...]) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize(("kind", "data_at", "end_at"), [("xdp", 0, 4), ("tc", 76, 80)])
-@given(body=bodies, numbers=st.lists(small, min_size=5, max_size=5))
-def test_what_a_program_does_was_foreseen(kind, data_at, end_at, body, numbers):
-    instructions = program(data_at, end_at, body, numbers)
-    found = follow([Function("main", instructions)], 0, frozenset((data_at,)), Budget())
+@given(body=bodies, numbers=st.lists(small, min_size=5, max_size=5), other=others())
+def test_what_a_program_does_was_foreseen(kind, data_at, end_at, body, numbers, other):
+    main = program(data_at, end_at, body, numbers)
+    calls = {at: 1 for at, each in enumerate(main) if each == LOCAL_CALL}
+    functions = [Function("main", main, calls), Function("other", other)]
+    found = follow(functions, 0, frozenset((data_at,)), Budget())
     assert found.understood
-    verdict, packet = ran(kind, instructions)
+    verdict, packet = ran(kind, joined(main, other))
     assert found.returns is None or verdict in found.returns
     assert found.writes_packets or packet == PACKET
