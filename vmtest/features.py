@@ -69,6 +69,7 @@ FEATURES = {
         "operations of the kernel's own", "6.4"
     ),  # its link; registering by a map came before
     "recovery": Feature("after a kill at any moment: nothing lost, nothing left"),
+    "explained": Feature("what cannot be attached is told, and leaves nothing"),
     "BTF": Feature("type information of the kernel itself"),
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What cannot be attached or loaded, for every kind: the error says what is wrong and what to do, and nothing is left.
 
-What the machine's own kernel cannot show, virtual machines do: rows that need a feature are marked with it.
+What the machine's own kernel cannot show, virtual machines do.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ from bpfman.model.targets import (
 from bpfman.model.value import NamedTuple
 from bpfman.syscalls import bpf
 from tests.manager.hooks import files_below
+from tests.manager.test_kinds import load
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.feature("explained")]
 
 OBJECTS = Path(__file__).parent.parent / "objects"
 #: A program of each kind that has a link of its own: object and function.
@@ -79,7 +80,6 @@ class Attach(NamedTuple):
     error: type[BpfmanError]
     words: str
     hint: str = ""
-    feature: str = ""
 
 
 class Load(NamedTuple):
@@ -94,7 +94,7 @@ class Load(NamedTuple):
 
 def uprobe_rows(kind: str) -> list[Attach]:
     def row(target: UprobeAttach, error: type[BpfmanError], words: str, hint: str = "") -> Attach:
-        return Attach(kind, target, error, words, hint, "uprobe")
+        return Attach(kind, target, error, words, hint)
 
     at = UprobeAttach
     return [
@@ -116,39 +116,34 @@ def uprobe_rows(kind: str) -> list[Attach]:
 ATTACH = [
     *(row for kind in ("uprobe", "uretprobe") for row in uprobe_rows(kind)),
     Attach("tracepoint", TracepointAttach("sched", "sched_swich"), TracepointNotFound,
-           "did you mean: sched/sched_switch", "ls /sys/kernel/tracing/events", "tracepoint"),
+           "did you mean: sched/sched_switch", "ls /sys/kernel/tracing/events"),
     Attach("tracepoint", TracepointAttach("..", "kernel"), TracepointNotFound, "not found"),
-    Attach("raw_tracepoint", RawTracepointAttach("sched_swich"), SymbolNotFound, "did you mean: sched_switch", "",
-           "raw_tracepoint"),
+    Attach("raw_tracepoint", RawTracepointAttach("sched_swich"), SymbolNotFound, "did you mean: sched_switch"),
     Attach("raw_tracepoint", RawTracepointAttach("sched/sched_switch"), InvalidRequest, "is no raw tracepoint",
            "bare name"),
     *(
-        Attach(kind, KprobeAttach("do_unlinkatt"), SymbolNotFound, "did you mean: do_unlinkat", "/proc/kallsyms",
-               kind)
+        Attach(kind, KprobeAttach("do_unlinkatt"), SymbolNotFound, "did you mean: do_unlinkat", "/proc/kallsyms")
         for kind in ("kprobe", "kretprobe")
     ),
-    Attach("kprobe", KprobeAttach("do_unlinkat", 1 << 20), InvalidRequest, "is past the end of do_unlinkat (", "",
-           "kprobe"),
-    Attach("kprobe", KprobeAttach(""), InvalidRequest, "requires a function name", "", "kprobe"),
-    Attach("kretprobe", KprobeAttach("do_unlinkat", 4), InvalidRequest, "takes no offset", "load the program as kprobe",
-           "kretprobe"),
+    Attach("kprobe", KprobeAttach("do_unlinkat", 1 << 20), InvalidRequest, "is past the end of do_unlinkat ("),
+    Attach("kprobe", KprobeAttach(""), InvalidRequest, "requires a function name"),
+    Attach("kretprobe", KprobeAttach("do_unlinkat", 4), InvalidRequest, "takes no offset", "as kprobe"),
     *(
         row
         for kind in ("kprobe.multi", "kretprobe.multi")
         for row in (
-            Attach(kind, KprobeMultiAttach("vfs_unlink,vfs_unlnk"), SymbolNotFound, "did you mean: vfs_unlink", "",
-                   kind),
-            Attach(kind, KprobeMultiAttach("no_such_thing_*"), SymbolNotFound, '"no_such_thing_*" not found', "", kind),
+            Attach(kind, KprobeMultiAttach("vfs_unlink,vfs_unlnk"), SymbolNotFound, "did you mean: vfs_unlink"),
+            Attach(kind, KprobeMultiAttach("no_such_thing_*"), SymbolNotFound, '"no_such_thing_*" not found'),
         )
     ),
     *(
         row
         for kind in ("uprobe.multi", "uretprobe.multi")
         for row in (
-            Attach(kind, UprobeMultiAttach("libc", "getpppid"), SymbolNotFound, "did you mean: getppid", "", kind),
-            Attach(kind, UprobeMultiAttach("libc", "no_such_*"), SymbolNotFound, '"no_such_*" not found', "", kind),
-            Attach(kind, UprobeMultiAttach("libcc", "getppid"), TargetNotFound, 'library "libcc" not found', "", kind),
-            Attach(kind, UprobeMultiAttach("libc", "getppid", pid=GONE), ProcessNotFound, "does not exist", "", kind),
+            Attach(kind, UprobeMultiAttach("libc", "getpppid"), SymbolNotFound, "did you mean: getppid"),
+            Attach(kind, UprobeMultiAttach("libc", "no_such_*"), SymbolNotFound, '"no_such_*" not found'),
+            Attach(kind, UprobeMultiAttach("libcc", "getppid"), TargetNotFound, 'library "libcc" not found'),
+            Attach(kind, UprobeMultiAttach("libc", "getppid", pid=GONE), ProcessNotFound, "does not exist"),
         )
     ),
     Attach("usdt", UsdtAttach("MARKED", "demo:wached"), SymbolNotFound, "did you mean: demo:watched", "readelf -n"),
@@ -161,36 +156,27 @@ ATTACH = [
         for kind, found in KINDS.items()
         if found.verb == "cgroup"
         for row in (
-            Attach(kind, CgroupAttach(cgroup="CGROUPS/no-such-group"), TargetNotFound, "does not exist", "systemd-cgls",
-                   kind),
-            Attach(kind, CgroupAttach(cgroup="/tmp"), InvalidRequest, "is not in a cgroup v2 file system", "", kind),
-            Attach(kind, CgroupAttach(cgroup="/etc/hostname"), TargetNotFound, "does not exist", "are directories",
-                   kind),
+            Attach(kind, CgroupAttach(cgroup="CGROUPS/no-such"), TargetNotFound, "does not exist", "systemd-cgls"),
+            Attach(kind, CgroupAttach(cgroup="/tmp"), InvalidRequest, "is not in a cgroup v2 file system"),
+            Attach(kind, CgroupAttach(cgroup="/etc/hostname"), TargetNotFound, "does not exist", "are directories"),
         )
     ),
-    Attach("sk_lookup", SkLookupAttach("/no/such/netns"), NamespaceNotFound, "/no/such/netns", "", "sk_lookup"),
-    Attach("sk_lookup", SkLookupAttach("/etc/hostname"), NamespaceNotFound, "/etc/hostname", "", "sk_lookup"),
-    Attach("netfilter", NetfilterAttach("ipv5", "input"), InvalidRequest, 'family "ipv5"', "ipv4, ipv6", "netfilter"),
-    Attach("netfilter", NetfilterAttach("ipv4", "inptu"), InvalidRequest, 'hook "inptu"', "prerouting, input",
-           "netfilter"),
-    Attach("netfilter", NetfilterAttach("ipv4", "input", 2**31 - 1), InvalidRequest, "priority must be between", "",
-           "netfilter"),
-    Attach("netfilter", NetfilterAttach("ipv4", "input", -(2**31)), InvalidRequest, "priority must be between", "",
-           "netfilter"),
+    Attach("sk_lookup", SkLookupAttach("/no/such/netns"), NamespaceNotFound, "/no/such/netns"),
+    Attach("sk_lookup", SkLookupAttach("/etc/hostname"), NamespaceNotFound, "/etc/hostname"),
+    Attach("netfilter", NetfilterAttach("ipv5", "input"), InvalidRequest, 'family "ipv5"', "ipv4, ipv6"),
+    Attach("netfilter", NetfilterAttach("ipv4", "inptu"), InvalidRequest, 'hook "inptu"', "prerouting, input"),
+    Attach("netfilter", NetfilterAttach("ipv4", "input", 2**31 - 1), InvalidRequest, "priority must be between"),
+    Attach("netfilter", NetfilterAttach("ipv4", "input", -(2**31)), InvalidRequest, "priority must be between"),
     Attach("netfilter", NetfilterAttach("ipv4", "input", -400, defragment=True), InvalidRequest,
-           "priority must be above -400", "", "netfilter"),
-    Attach("netfilter", NetfilterAttach("ipv4", "input", netns="/no/such/netns"), NamespaceNotFound, "/no/such/netns",
-           "", "netfilter"),
+           "priority must be above -400"),
+    Attach("netfilter", NetfilterAttach("ipv4", "input", netns="/no/such/netns"), NamespaceNotFound, "/no/such/netns"),
     Attach("perf_event", PerfEventAttach("cpu-clok", frequency=9), InvalidRequest, 'unknown perf event "cpu-clok"',
-           "cpu-clock", "perf_event"),
-    Attach("perf_event", PerfEventAttach("cpu-clock"), InvalidRequest, "either a frequency or a period", "",
-           "perf_event"),
-    Attach("perf_event", PerfEventAttach("cpu-clock", 9, 9), InvalidRequest, "either a frequency or a period", "",
-           "perf_event"),
+           "cpu-clock"),
+    Attach("perf_event", PerfEventAttach("cpu-clock"), InvalidRequest, "either a frequency or a period"),
+    Attach("perf_event", PerfEventAttach("cpu-clock", 9, 9), InvalidRequest, "either a frequency or a period"),
     Attach("perf_event", PerfEventAttach("cpu-clock", frequency=1 << 31), KernelRefused, "cpu-clock",
-           "perf_event_max_sample_rate", "perf_event"),
-    Attach("perf_event", PerfEventAttach("cpu-clock", frequency=9, pid=GONE), ProcessNotFound, "does not exist", "",
-           "perf_event"),
+           "perf_event_max_sample_rate"),
+    Attach("perf_event", PerfEventAttach("cpu-clock", frequency=9, pid=GONE), ProcessNotFound, "does not exist"),
     *(
         row
         for kind, spec in (
@@ -255,22 +241,23 @@ def real(request):
     return real
 
 
+def loaded(manager, kind: str, function: str | None = None) -> int:
+    """A program of a kind; skips where the kernel has no such programs."""
+    path, spec = spec_of(kind)
+    spec = spec._replace(attach_func=function)
+    program_id: int = load(manager, Path(path).stem, spec).record.program_id
+    return program_id
+
+
 def links_of(program_id: int) -> list[int]:
     """The links of the kernel that run a program."""
     found = [info.link_by_id(each) for each in bpf.ids(bpf.LINK_NEXT_ID)]
     return [each.id for each in found if each is not None and each.program_id == program_id]
 
 
-def marked_with(row: Attach):
-    words = f"{row.kind}-{row.error.__name__}-{row.words[:30]}"
-    return pytest.param(row, id=words, marks=[pytest.mark.feature(row.feature)] if row.feature else [])
-
-
-@pytest.mark.parametrize("row", [marked_with(row) for row in ATTACH])
+@pytest.mark.parametrize("row", ATTACH, ids=lambda row: f"{row.kind}-{row.error.__name__}-{row.words[:30]}")
 def test_an_attachment_that_cannot_be_is_told_and_leaves_nothing(manager, real, row):
-    path, spec = spec_of(row.kind)
-    [program] = manager.load_file(path, [spec])
-    program_id = program.record.program_id
+    program_id = loaded(manager, row.kind)
     files = files_below(manager.layout)
     target = row.target._replace(
         **{name: real(value) for name, value in row.target._asdict().items() if isinstance(value, str)}
@@ -295,6 +282,18 @@ def test_a_program_that_cannot_be_is_told_and_leaves_nothing(watched, nothing_le
     assert row.words in str(refused.value)
     assert row.hint in refused.value.hint
     nothing_left()
+
+
+def test_a_function_of_struct_ops_is_not_loaded_alone(manager):
+    with pytest.raises(InvalidRequest, match="is a function of struct_ops") as refused:
+        manager.load_file(str(OBJECTS / "struct_ops.o"), [ProgramSpec("struct_ops", "counted_init")])
+    assert "struct_ops:counted" in refused.value.hint
+    assert manager.programs() == []
+
+
+def test_a_netkit_device_has_two_sides():
+    with pytest.raises(InvalidRequest, match="primary or peer"):
+        netkit("nk0", "ingress", priority=1)
 
 
 def test_every_kind_is_in_the_table():

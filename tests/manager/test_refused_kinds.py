@@ -21,17 +21,10 @@ from bpfman.model.targets import (
     PerfEventAttach,
 )
 from tests.manager.hooks import files_below
-from tests.manager.test_bad_targets import links_of, spec_of
+from tests.manager.test_bad_targets import links_of, loaded, spec_of
 
 pytestmark = pytest.mark.kernel
 EVENTS = "/sys/bus/event_source/devices"
-
-
-def loaded(manager, kind: str, function: str | None = None) -> int:
-    path, spec = spec_of(kind)
-    [program] = manager.load_file(path, [spec._replace(attach_func=function)])
-    program_id: int = program.record.program_id
-    return program_id
 
 
 def refused(manager, program_id: int, target, error):
@@ -79,22 +72,17 @@ def test_a_kernel_built_without_netkit_is_told(manager, veth):
 def test_a_kernel_that_is_locked_down_is_told(watched, nothing_left, kind, function):
     if refusals.lockdown() in ("", "none"):
         pytest.skip("this kernel is not locked down")
+    path, spec = spec_of(kind)
     with pytest.raises(KernelRefused) as caught:
-        loaded(watched, kind, function)
+        watched.load_file(path, [spec._replace(attach_func=function)])
     assert f"locked down ({refusals.lockdown()})" in caught.value.hint
     nothing_left()
-
-
-def loaded_unless_locked_down(manager, kind: str, function: str) -> int:
-    if refusals.lockdown() not in ("", "none"):
-        pytest.skip("this kernel is locked down")
-    return loaded(manager, kind, function)
 
 
 @pytest.mark.feature("lsm")
 def test_lsm_programs_that_would_never_run_are_refused(manager, monkeypatch):
     """The kernel attaches them all the same, so the list of active modules decides."""
-    program = loaded_unless_locked_down(manager, "lsm", "path_unlink")
+    program = loaded(manager, "lsm", "path_unlink")
     monkeypatch.setattr(refusals, "security_modules", lambda: ["lockdown", "yama"])
     error = refused(manager, program, LsmAttach(), Unsupported)
     assert "not among the active security modules" in str(error)

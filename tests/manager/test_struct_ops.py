@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from bpfman.bpf.info import link_by_id
-from bpfman.errors import Conflict, InvalidRequest, KernelRefused, Unsupported
+from bpfman.errors import Conflict, InvalidRequest, KernelRefused
 from bpfman.model.targets import StructOpsAttach
 from bpfman.syscalls.namespaces import entered
 
@@ -104,19 +104,6 @@ def test_incomplete_ones_are_refused(watched, load, nothing_left):
         load("struct_ops", "struct_ops:lacking", by=watched)
     assert "may lack a function" in refused.value.hint
     nothing_left()
-
-
-def test_operations_that_no_kernel_has_are_told_with_near_ones(manager, load):
-    with pytest.raises(Unsupported, match="tcp_congestion_opps; did you mean: tcp_congestion_ops"):
-        load("struct_ops_unknown", "struct_ops:unknown")
-    assert manager.programs() == []
-
-
-def test_a_function_of_it_is_not_loaded_alone(manager, load):
-    with pytest.raises(InvalidRequest, match="is a function of struct_ops") as refused:
-        load("struct_ops", "struct_ops:counted_init")
-    assert "struct_ops:counted" in refused.value.hint
-    assert manager.programs() == []
 
 
 def test_other_programs_of_the_object_are_loaded_without_it(watched, load, nothing_left):

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from bpfman.bpf.link import uprobe_multi
-from bpfman.errors import ObjectError, SymbolNotFound, Unsupported
+from bpfman.errors import Unsupported
 from bpfman.model.targets import UsdtAttach
 from tests.usdt_program import running
 
@@ -119,15 +119,3 @@ def test_arguments_that_cannot_be_read_matter_to_who_reads_them(load, manager, m
     manager.attach(counts.record.program_id, target)
     process.go()
     assert runs(manager, counts) == 1
-
-
-def test_a_marker_that_does_not_exist_is_told_with_near_ones(load, manager, marked):
-    [program] = load("usdt", "usdt:on_marker")
-    with pytest.raises(SymbolNotFound, match='"demo:wached" not found; did you mean: demo:watched'):
-        manager.attach(program.record.program_id, UsdtAttach(marked, "demo:wached"))
-    with pytest.raises(SymbolNotFound) as refused:
-        manager.attach(program.record.program_id, UsdtAttach("/bin/true", "demo:plain"))
-    assert "no markers at all" in refused.value.hint
-    with pytest.raises(ObjectError, match="not an ELF file"):
-        manager.attach(program.record.program_id, UsdtAttach(__file__, "demo:plain"))
-    assert manager.links() == []
