@@ -24,6 +24,8 @@ from bpfman.errors import (
     PartialFailure,
     ProgramNotFound,
 )
+from bpfman.model.kernel import link_type_name
+from bpfman.model.targets import IterAttach, NetfilterAttach, StructOpsAttach, UsdtAttach
 from bpfman.testing.faults import PUBLIC, Faults
 from bpfman.testing.kernel import FakeKernel
 from tests.manager.hooks import OBJECTS, files_below, tcx_programs
@@ -352,6 +354,27 @@ class TestOnlyInMemory:
 
         assert side.kernel.tcx_on("eth0", "peer") == [programs[1], programs[0], programs[2]]
         assert side.kernel.tcx_on("eth0", "primary") == programs[:1]
+
+    @pytest.mark.parametrize(
+        ("file", "program", "target", "link_type"),
+        [
+            ("struct_ops", "struct_ops:counted", StructOpsAttach(), "struct_ops"),
+            ("usdt", "usdt:on_marker", UsdtAttach("/bin/marked", "demo:plain"), "uprobe_multi"),
+            ("other_kinds", "netfilter:on_netfilter", NetfilterAttach("ipv4", "input"), "netfilter"),
+            ("other_kinds", "iter:on_iter:task", IterAttach(), "iter"),
+        ],
+    )
+    def test_links_of_other_kinds_are_of_the_types_that_the_kernel_makes(
+        self, side, file, program, target, link_type
+    ):
+        loaded = side.load(file, program)
+        link = side.manager.attach(loaded, target)
+
+        assert link_type_name(link.status.kernel.type) == link_type
+        assert side.manager.examine() == []
+        side.manager.unload([loaded])
+        assert side.kernel.link(link.record.kernel_link_id) is None
+        assert files_below(side.layout) == set()
 
     def test_an_interface_or_a_namespace_may_go(self, side):
         side.kernel.add_interface("veth0", "/run/netns/blue")
