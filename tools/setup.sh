@@ -53,6 +53,7 @@ missing_for_running() {
 missing_for_testing() {
     has_command docker-registry || echo docker-registry
     has_command skopeo || echo skopeo
+    has_command gpg && has_command gpgv || echo gnupg gpgv
     has_command openssl || echo openssl
     has_command cc || echo gcc
     has_header stdio.h || echo libc6-dev

@@ -10,6 +10,7 @@ import pytest
 from bpfman.errors import CapabilityRefused, ConfigurationError, SignatureRefused, StoreError, Unsigned
 from bpfman.images.pulling import ALWAYS, IF_NOT_PRESENT
 from bpfman.images.transport.location import Access
+from bpfman.manager import Manager, Planned
 from bpfman.manager.auditing import command_line, login_name, this_process
 from bpfman.manager.images import Images, SigningKey
 from bpfman.manager.trail import Filter, Trail
@@ -95,6 +96,15 @@ def test_all_sorts_of_decisions(machine, layout):
     refused = events(layout)[-1]
     assert "cannot read" in refused.reason
     assert refused.image == name(machine)
+
+
+@pytest.mark.kernel
+def test_what_is_only_planned_is_a_question(machine, manager):
+    machine.put()
+    planning = Manager(manager.layout, dry_run=True)
+    with pytest.raises(Planned):
+        images(machine).load(planning, name(machine), PROGRAMS, keep=False)
+    assert verdicts(manager.layout) == [("verify", UNSIGNED, False)]
 
 
 @pytest.mark.kernel

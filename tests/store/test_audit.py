@@ -156,11 +156,14 @@ def test_whatever_is_no_event_is_damage(log, line):
     assert images(log) == [EVENT.image, "damaged"]
 
 
-def test_old_files_go(log):
-    small = AuditLog(log.directory, max_bytes=1500, files=2)
+@pytest.mark.parametrize("files", [0, 1, 2])
+def test_old_files_go(log, files):
+    small = AuditLog(log.directory, max_bytes=1500, files=files)
     for number in range(40):
         small.append(EVENT._replace(image=str(number)))
-    assert sorted(os.listdir(log.directory)) == [".lock", "audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"]
+    assert sorted(os.listdir(log.directory)) == [
+        ".lock", "audit.jsonl", *(f"audit.jsonl.{number}" for number in range(1, files + 1))
+    ]  # fmt: skip
     assert all(os.stat(f"{log.directory}/{name}").st_size <= 1500 for name in os.listdir(log.directory))
     found = images(small)
     assert found == list(map(str, range(40)))[-len(found) :]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bpfman.images.policy.evidence import Evidence, Recorder
     from bpfman.images.transfer import Source
     from bpfman.images.transport.location import Access, Location
+    from bpfman.model.program import ProgramSpec
 
     class Trust(Protocol):
         """Whom to trust.  `policy` identifies the rules that an image is under: a verdict holds for the rules it was
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
         def policy(self, location: Location) -> str: ...
         def decide(self, location: Location, digests: tuple[str, ...], evidence: Evidence) -> Decision: ...
         def admit(
-            self, location: Location, manifest: Callable[[], CapabilityManifest], programs: tuple[str, ...]
+            self,
+            location: Location,
+            manifest: Callable[[], CapabilityManifest],
+            programs: tuple[ProgramSpec, ...],
         ) -> None: ...
 
     class Judge(Trust, Protocol):

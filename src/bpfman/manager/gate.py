@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bpfman.images.transport.location import Location
     from bpfman.manager.auditing import Auditor
     from bpfman.model.audit import Who
+    from bpfman.model.program import ProgramSpec
     from bpfman.store.layout import Layout
 
     Trusting = Trust | Literal["everybody"] | None
@@ -64,14 +65,14 @@ class Guard:
 
         return machine_rules(self._configuration(), self._path, self._environment, self._cache_dir)
 
-    def gate(self, action: str, image: str, programs: tuple[str, ...], layout: Layout | None) -> Gate:
+    def gate(self, action: str, image: str, programs: tuple[ProgramSpec, ...], layout: Layout | None) -> Gate:
         """The way in for one image; without a layout nothing is recorded."""
         auditor = None if layout is None else self.auditor(layout)
         try:
             trust = self.trust
         except BpfmanError as error:
             if auditor is not None:
-                auditor.record(action, image, "", Verdict(REFUSED, self._path, str(error)), programs)
+                auditor.record(action, image, "", Verdict(REFUSED, self._path, str(error)), _names(programs))
             raise
         return Gate(trust, auditor, action, image, programs, self._warn, self._path)
 
@@ -91,7 +92,7 @@ class Gate:
     """Is the Trust of a Puller, and records what refuses; `admit` is the last step before an image is used."""
 
     def __init__(
-        self, trust: Trust | None, auditor: Auditor | None, action: str, image: str, programs: tuple[str, ...],
+        self, trust: Trust | None, auditor: Auditor | None, action: str, image: str, programs: tuple[ProgramSpec, ...],
         warn: Callable[[str], None], config: str,
     ) -> None:  # fmt: skip
         self._trust = trust
@@ -127,7 +128,10 @@ class Gate:
         return decision.check()
 
     def admit(
-        self, location: Location, manifest: Callable[[], CapabilityManifest], programs: tuple[str, ...] = ()
+        self,
+        location: Location,
+        manifest: Callable[[], CapabilityManifest],
+        programs: tuple[ProgramSpec, ...] = (),
     ) -> None:
         """CapabilityRefused where these programs may not be loaded."""
         if self._trust is not None:
@@ -153,4 +157,10 @@ class Gate:
 
     def _record(self, digest: str, verdict: Verdict, *, cached: bool = False) -> None:
         if self._auditor is not None:
-            self._auditor.record(self._action, self._image, digest, verdict, self._programs, cached=cached)
+            self._auditor.record(
+                self._action, self._image, digest, verdict, _names(self._programs), cached=cached
+            )
+
+
+def _names(programs: tuple[ProgramSpec, ...]) -> tuple[str, ...]:
+    return tuple(each.name for each in programs)

@@ -134,8 +134,8 @@ class Images:
         from bpfman.model.program import ImageSource, LoadSpec
 
         location = self._location(image)
-        names = tuple(each.name for each in programs)
-        gate = self._guard.gate(LOAD, image, names, self._layout or manager.layout)
+        action = VERIFY if manager.dry_run else LOAD  # of what is only planned, nothing is let in
+        gate = self._guard.gate(action, image, tuple(programs), self._layout or manager.layout)
         puller = Puller(self.cache, self._access, _read, self._warn or _ignore, gate.rules, keep=keep)
         pulled = puller.pull(location, policy)
         gate.pass_through(location, pulled, partial(_capabilities, pulled, self._access.environment))

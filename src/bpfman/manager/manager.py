@@ -60,7 +60,7 @@ class Manager:
     ) -> None:
         self.layout = layout
         self._lock_timeout = lock_timeout
-        self._dry_run = dry_run
+        self.dry_run = dry_run
         self._kernel = kernel if kernel is not None else Kernel()
         self._warn = warn
         self._done = done
@@ -107,7 +107,7 @@ class Manager:
             return self._loaded(work, loaded)
 
     def _loaded(self, work: Work, loaded: LoadedObject) -> tuple[Program, ...]:
-        if self._dry_run:  # which ends with Planned
+        if self.dry_run:  # which ends with Planned
             return ()
         view = self._view(work)
         return tuple(view.loaded(work.store.program(program.kernel.id)) for program in loaded.programs)
@@ -164,7 +164,7 @@ class Manager:
                 raise _not_in_kernel(record)
             with attaching.Attach(work, record, spec, metadata) as attach:
                 work.run(attach.steps())
-            if not self._dry_run:
+            if not self.dry_run:
                 return self._view(work).link(attach.link_id)
         raise AssertionError("a dry run ends with Planned")
 
@@ -295,7 +295,7 @@ class Manager:
         from bpfman.manager.doctor.doctor import repair
         from bpfman.manager.plan import Planned
 
-        if self._dry_run:
+        if self.dry_run:
             found = self.examine()
             raise Planned([f"{each.subject}: {each.remedy}" for each in found if each.repair is not None])
         with self._writing() as work:
@@ -313,7 +313,7 @@ class Manager:
     def _writing(self) -> AbstractContextManager[Work]:
         from bpfman.manager.writing import planning, writing
 
-        if self._dry_run:
+        if self.dry_run:
             return planning(self._kernel, self.layout)
         return writing(self._kernel, self.layout, self._lock_timeout, self._warn, self._done)
 

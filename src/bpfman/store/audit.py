@@ -22,7 +22,7 @@ from bpfman.store.lock import WriterLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from typing import BinaryIO
 
 NAME = "audit.jsonl"
@@ -104,15 +104,20 @@ class AuditLog:
 
     def _rotate(self) -> None:
         """The oldest goes, each other one place up.  Killed in between, there is a gap, which is no harm."""
+        if not self._files:
+            self._step(os.unlink, self.path)
         for number in range(self._files, 0, -1):
             older = f"{self.path}.{number}"
             newer = f"{self.path}.{number - 1}" if number > 1 else self.path
-            try:
-                os.rename(newer, older)
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                raise cannot("rename", newer, error) from error
+            self._step(os.rename, newer, older)
+
+    def _step(self, do: Callable[..., None], *paths: str) -> None:
+        try:
+            do(*paths)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise cannot("put aside", paths[0], error) from error
 
     # reading
 

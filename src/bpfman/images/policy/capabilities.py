@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bpfman.images.capability import CapabilityManifest, ProgramCapabilities
     from bpfman.images.policy.table import Table
+    from bpfman.model.program import ProgramSpec
 
 KEYS = ("allow", "forbid", "kinds", "helpers", "forbid_helpers", "kfuncs", "forbid_kfuncs")
 
@@ -36,19 +37,21 @@ class Limits(NamedTuple):
     def __bool__(self) -> bool:
         return tuple(self) != _NO_LIMITS
 
-    def check(self, rule: str, image: str, manifest: CapabilityManifest, names: Iterable[str]) -> None:
+    def check(
+        self, rule: str, image: str, manifest: CapabilityManifest, programs: Iterable[ProgramSpec]
+    ) -> None:
         """CapabilityRefused unless these programs of the object may be loaded."""
-        wanted = set(names)
-        for program in manifest.programs:
-            if program.name in wanted and (why := next(self._objections(program), "")):
+        found = {program.name: program for program in manifest.programs}
+        for spec in programs:  # for a name that is not there, loading has better words
+            if spec.name in found and (why := next(self._objections(found[spec.name], spec.type), "")):
                 raise CapabilityRefused(
-                    f'program "{program.name}" of image {image} may not be loaded: {why}, by {rule}',
+                    f'program "{spec.name}" of image {image} may not be loaded: {why}, by {rule}',
                     "`bpfman image inspect` shows what the programs of an image can do",
                 )
 
-    def _objections(self, program: ProgramCapabilities) -> Iterator[str]:
-        if self.kinds is not None and program.type not in self.kinds:
-            yield f"it is of kind {program.type}, and only {_listed(self.kinds)} may be"
+    def _objections(self, program: ProgramCapabilities, kind: str) -> Iterator[str]:
+        if self.kinds is not None and kind not in self.kinds:
+            yield f"it is of kind {kind}, and only {_listed(self.kinds)} may be"
         yield from _beyond("may", program.effects, self.allow, self.forbid)
         yield from _beyond("calls the helper", program.helpers, self.helpers, self.forbid_helpers)
         yield from _beyond(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bpfman.images.policy.evidence import Evidence
     from bpfman.images.policy.signing import Rule, Signing
     from bpfman.images.transport.location import Location
+    from bpfman.model.program import ProgramSpec
 
 # What somebody on this machine must put right, or whoever signs: a decision not to use the image.
 REFUSALS = (Untrusted, ConfigurationError, TrustMaterialError, Unsupported)
@@ -114,7 +115,10 @@ class Rules:
         return judge(requirement, where, subject)
 
     def admit(
-        self, location: Location, manifest: Callable[[], CapabilityManifest], programs: tuple[str, ...]
+        self,
+        location: Location,
+        manifest: Callable[[], CapabilityManifest],
+        programs: tuple[ProgramSpec, ...],
     ) -> None:
         """CapabilityRefused unless these programs may be loaded; `manifest` is asked only where there is a rule."""
         rule = self._signing.rule_for(location)
