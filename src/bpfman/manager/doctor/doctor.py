@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     from bpfman.manager.work import Work
 
 
-_LOST = "none: unload everything, then move the file away"
+_LOST = (
+    "none: unload what can be unloaded, move {folder} away (to {folder}.damaged), then `bpfman doctor` tells what "
+    "is left"
+)
 
 
 def examine(work: Work) -> list[Finding]:
     """Everything that disagrees, most important first."""
-    damage = [Finding(f"database {work.layout.database}", problem, _LOST) for problem in work.store.damage()]
+    folder = work.layout.database_dir
+    damage = [
+        Finding(f"database {work.layout.database}", f"is damaged: {problem}", _LOST.format(folder=folder))
+        for problem in work.store.damage()
+    ]
     return [
         *damage,
         *_bpffs(work),
