@@ -134,3 +134,11 @@ def test_a_message_signature(sigstore):
     assert verify(found(bundle), None, demand, NOW)
     bundle["messageSignature"]["signature"] = b64(key.sign(b"another", ec.ECDSA(hashes.SHA256())))
     assert refused(bundle, demand)[0] == "signature"
+
+
+@pytest.mark.parametrize("which", ["tlogs", "ctlogs"])
+def test_a_trusted_root_with_a_log_that_was_always_valid(sigstore, which):
+    """A log's key has a first day, in every trusted root: without one, somebody has damaged it."""
+    instance = sigstore.instance(sigstore.trusted_root(**{which: {"end": "2101-01-01T00:00:00Z"}}))
+    with pytest.raises(TrustMaterialError, match="no start"):
+        verify(found(sigstore.keyless()), None, Demand(any_identity=True, instance=instance), NOW)

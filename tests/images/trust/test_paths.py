@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import subprocess
 
 import pytest
 from cryptography import x509
@@ -13,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from bpfman.errors import SignatureRefused
 from bpfman.images.trust.demand import Identity
+from bpfman.images.trust.keys import key_of
 from bpfman.images.trust.verifying import verify
 from tests.images.trust.authority import MINUTES, Authority, new_key
 from tests.images.trust.instance import Sigstore, found
@@ -159,3 +161,13 @@ def test_a_timestamp_of_a_strange_clock(sigstore, tmp_path):
         b64(stamp)
     )
     assert refused(bundle, by_alice(sigstore))[0] == "timestamp"
+
+
+def test_a_key_for_pss_alone_is_not_believed_with_another_padding(tmp_path):
+    command = (
+        "req -x509 -newkey rsa-pss -pkeyopt rsa_keygen_bits:2048 -nodes -subj /CN=pss -days 1 -outform DER"
+    )
+    der = subprocess.run(
+        ["openssl", *command.split(), "-keyout", str(tmp_path / "key")], check=True, capture_output=True
+    ).stdout
+    assert key_of(x509.load_der_x509_certificate(der)) is None

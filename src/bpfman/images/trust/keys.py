@@ -30,6 +30,7 @@ KINDS = (ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, rsa.RSAPublicKey)
 _CURVES: dict[str, type[HashAlgorithm]] = {
     "secp256r1": hashes.SHA256, "secp384r1": hashes.SHA384, "secp521r1": hashes.SHA512,
 }  # fmt: skip
+_ONLY_PSS = "1.2.840.113549.1.1.10"
 _MIN_RSA, _MAX_RSA = 2048, 8192  # bits; beyond, a verification takes long enough to be an attack
 KINDS_HINT = "keys are ECDSA on P-256, P-384 or P-521, Ed25519, or RSA of 2048 to 8192 bits"
 
@@ -84,7 +85,9 @@ def key_of(certificate: Certificate) -> PublicKey | None:
         found = certificate.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return None
-    return found if isinstance(found, KINDS) and is_usable(found) else None
+    # A key for PSS alone is RSA to cryptography, and would be believed with the other padding too.
+    only_pss = certificate.public_key_algorithm_oid.dotted_string == _ONLY_PSS
+    return found if isinstance(found, KINDS) and is_usable(found) and not only_pss else None
 
 
 def made(key: PublicKey, signature: bytes, data: bytes, prehashed: bytes = b"") -> bool:

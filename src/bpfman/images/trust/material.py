@@ -165,8 +165,10 @@ def _log(row: Object, where: str) -> Log | None:
         key = load_key(raw, where)
     except TrustMaterialError:
         return None
-    hint = (checkpoint_id or log_id)[:4]
-    return Log(_label(row, "baseUrl", where), log_id, hint, key, _window(public, where))
+    window = _window(public, where)
+    if window.start is None:
+        raise MalformedImage(f"{where}: a log whose validFor has no start")
+    return Log(_label(row, "baseUrl", where), log_id, (checkpoint_id or log_id)[:4], key, window)
 
 
 def _label(row: Object, key: str, where: str) -> str:
