@@ -75,6 +75,8 @@ class Authority:
             .not_valid_after(moment(end if end is not None else self.now + 86400))
             .add_extension(x509.BasicConstraints(ca, length if ca else None), critical=True)
             .add_extension(_usage(digital_signature=not sign, key_cert_sign=sign), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(_issued_by(self.root_key), critical=False)
         )
         if usage:
             builder = builder.add_extension(x509.ExtendedKeyUsage(list(usage)), critical=False)
@@ -103,6 +105,7 @@ class Authority:
             .not_valid_before(moment(start if start is not None else self.now - 5 * MINUTES))
             .not_valid_after(moment(end if end is not None else self.now + 5 * MINUTES))
             .add_extension(_usage(digital_signature=True), critical=True)
+            .add_extension(_issued_by(signing), critical=False)
         )
         if usage:
             builder = builder.add_extension(x509.ExtendedKeyUsage(list(usage)), critical=False)
@@ -147,6 +150,10 @@ def _builder(subject: x509.Name, issuer: x509.Name, key) -> x509.CertificateBuil
         .public_key(key)
         .serial_number(x509.random_serial_number())
     )
+
+
+def _issued_by(key) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
 
 def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> x509.KeyUsage:
