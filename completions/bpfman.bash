@@ -50,7 +50,7 @@ _bpfman_flags() {
     "link attach netfilter") echo "--priority --defragment --netns --metadata --dry-run --output" ;;
     "link attach perf_event") echo "--frequency --period --pid --metadata --dry-run --output" ;;
     "link attach struct_ops") echo "--metadata --dry-run --output" ;;
-    "link attach iter") echo "--metadata --dry-run --output" ;;
+    "link attach iter") echo "--map-id --metadata --dry-run --output" ;;
     "chain list") echo "--output" ;;
     "chain get") echo "--netns --output" ;;
     "chain account on") echo "--netns --dry-run" ;;
@@ -248,6 +248,7 @@ _bpfman_flag_value() {
     "link attach struct_ops -m") echo "any" ;;
     "link attach struct_ops --output") echo "words:text json" ;;
     "link attach struct_ops -o") echo "words:text json" ;;
+    "link attach iter --map-id") echo "any" ;;
     "link attach iter --metadata") echo "any" ;;
     "link attach iter -m") echo "any" ;;
     "link attach iter --output") echo "words:text json" ;;

@@ -8,7 +8,7 @@ function __bpfman_words
         if test $skip = yes
             set skip no
         else if string match -q -- '-*' $word
-            contains -- $word --annotation --application --certificate-identity --certificate-identity-regexp --certificate-oidc-issuer --certificate-oidc-issuer-regexp --cilium-ebpf-project --config --container-pid --cookie --fn-name --frequency --global --image --image-cache-dir --image-url --interval --key --kind --layout --license --lock-timeout --log --map-owner-id --max-size --metadata --metadata-selector --mirror --mode --name --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --root --runtime-dir --selector --since --source --source-auth --target-auth --trusted-root --type --until --verdict -a -c -f -g -i -l -m -n -o -p -r; and set skip yes
+            contains -- $word --annotation --application --certificate-identity --certificate-identity-regexp --certificate-oidc-issuer --certificate-oidc-issuer-regexp --cilium-ebpf-project --config --container-pid --cookie --fn-name --frequency --global --image --image-cache-dir --image-url --interval --key --kind --layout --license --lock-timeout --log --map-id --map-owner-id --max-size --metadata --metadata-selector --mirror --mode --name --netns --offset --older-than --output --period --pid --priority --proceed-on --program --program-id --program-type --programs --pull-policy --registry-auth --revision --root --runtime-dir --selector --since --source --source-auth --target-auth --trusted-root --type --until --verdict -a -c -f -g -i -l -m -n -o -p -r; and set skip yes
         else
             echo $word
         end
@@ -267,6 +267,7 @@ complete -c bpfman -n '__bpfman_at link attach struct_ops' -l metadata -s m -x -
 complete -c bpfman -n '__bpfman_at link attach struct_ops' -l dry-run -d 'Print what would be done, and change nothing'
 complete -c bpfman -n '__bpfman_at link attach struct_ops' -l output -s o -x -a 'text json' -d 'How to print the result'
 complete -c bpfman -n '__bpfman_at -m 0 -l 0 link attach struct_ops' -a '(bpfman program list -q 2>/dev/null)'
+complete -c bpfman -n '__bpfman_at link attach iter' -l map-id -x -d 'The map to go through, for iterators over the elements of one'
 complete -c bpfman -n '__bpfman_at link attach iter' -l metadata -s m -x -d 'Metadata to store with it'
 complete -c bpfman -n '__bpfman_at link attach iter' -l dry-run -d 'Print what would be done, and change nothing'
 complete -c bpfman -n '__bpfman_at link attach iter' -l output -s o -x -a 'text json' -d 'How to print the result'

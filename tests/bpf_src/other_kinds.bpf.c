@@ -130,6 +130,13 @@ int on_iter(void *ctx)
 	return 0;
 }
 
+SEC("iter/bpf_map_elem")
+int on_iter_elements(void *ctx)
+{
+	count(17);
+	return 0;
+}
+
 SEC("perf_event")
 int on_perf_event(void *ctx)
 {

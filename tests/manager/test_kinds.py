@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bpfman.errors import KernelRefused, Unsupported
+from bpfman.errors import InvalidRequest, KernelRefused, MapNotFound, Unsupported
 from bpfman.model.kinds import KINDS
 from bpfman.model.program import ProgramSpec
 from bpfman.model.targets import (
@@ -230,6 +230,24 @@ def test_a_program_runs_while_it_is_attached(manager, file, spec, target, trigge
         assert not os.path.exists(link.record.pin_path)
         if trigger is not read_pin:
             assert stands_still(manager, program, trigger, link, row)
+
+
+@pytest.mark.feature("iter")
+def test_an_iterator_goes_through_the_elements_of_the_map_it_is_given(manager):
+    program = load(manager, "other_kinds", ProgramSpec("iter", "on_iter_elements", "bpf_map_elem"))
+    program_id = program.record.program_id
+    with manager.open_map("runs", program_id) as elements:
+        map_id, size = elements.info.id, elements.info.max_entries
+    with pytest.raises(InvalidRequest, match="goes through the elements of a map"):
+        manager.attach(program_id, IterAttach())
+    with pytest.raises(MapNotFound):
+        manager.attach(program_id, IterAttach(map_id=(1 << 32) - 1))
+    assert manager.links() == []
+
+    link = manager.attach(program_id, IterAttach(map_id=map_id))
+    read_pin(link)
+    assert runs(manager, program_id, 17) == size + 1  # once more at the end
+    assert manager.link(link.record.id).record.details == IterAttach("bpf_map_elem", map_id)
 
 
 def test_every_kind_with_a_link_of_its_own_is_tried():

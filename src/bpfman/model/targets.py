@@ -188,12 +188,14 @@ class PerfEventAttach(NamedTuple):
 
 
 class IterAttach(NamedTuple):
-    """What the program goes through when its pin is read; fixed when the program was loaded."""
+    """What the program goes through when its pin is read; fixed when the program was loaded.  Those that go through the
+    elements of a map need its id."""
 
     name: str = ""
+    map_id: int = 0
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.name} of map {self.map_id}" if self.map_id else self.name
 
 
 class StructOpsAttach(NamedTuple):

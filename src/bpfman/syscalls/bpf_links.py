@@ -84,6 +84,24 @@ class NetfilterAttr(c.Structure):
     ]
 
 
+class IterAttr(c.Structure):
+    """`link_create` with `iter_info` (5.9)."""
+
+    _fields_ = [*_HEAD, ("iter_info", c.c_uint64), ("iter_info_len", c.c_uint32)]
+
+
+def iterator(program_fd: int, attach_type: int, map_fd: int) -> int:
+    """A link of an iterator over the elements of a map: `union bpf_iter_link_info` holds its descriptor."""
+    about = c.c_uint32(map_fd)
+    attr = IterAttr(
+        prog_fd=program_fd,
+        attach_type=attach_type,
+        iter_info=c.addressof(about),
+        iter_info_len=c.sizeof(about),
+    )
+    return call(LINK_CREATE, attr)
+
+
 def plain(program_fd: int, target_fd: int, attach_type: int) -> int:
     """A link to what a descriptor stands for: a cgroup, a network namespace."""
     return call(LINK_CREATE, PlainAttr(prog_fd=program_fd, target_fd=target_fd, attach_type=attach_type))

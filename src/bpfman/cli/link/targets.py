@@ -267,6 +267,14 @@ ITER = _row(
     "",
     needs="Linux 5.15 with CONFIG_DEBUG_INFO_BTF; what there is to go through, the kernel's version and configuration "
     "decide.",
+    flags=[
+        Flag(
+            "map-id",
+            metavar="ID",
+            about="The map to go through, for iterators over the elements of one (bpf_map_elem, sockmap).",
+            parse=number,
+        )
+    ],
 )
 STRUCT_OPS = _row(
     "struct_ops",
