@@ -37,14 +37,15 @@ def new_hash(algorithm: str) -> Hash:
 
 
 def _builtin(algorithm: str) -> Callable[[], Hash] | None:
-    """The interpreter's own; slower than OpenSSL's, and there without it.  `_sha2` is Python 3.12's."""
-    for module in ("_sha2", f"_{algorithm}"):
-        try:
-            found: Callable[[], Hash] = getattr(__import__(module), algorithm)
-        except ImportError:
-            continue
-        return found
-    return None
+    """The interpreter's own; slower than OpenSSL's, and there without it.
+
+    Asked for by the name that this version has: a search for one that is not there takes longer than the hash."""
+    module = "_sha2" if sys.version_info >= (3, 12) else f"_{algorithm}"
+    try:
+        found: Callable[[], Hash] = getattr(__import__(module), algorithm)
+    except ImportError:
+        return None
+    return found
 
 
 def digest_of(data: bytes, algorithm: str = "sha256") -> str:

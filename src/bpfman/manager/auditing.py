@@ -115,7 +115,7 @@ def this_process(command: str = "") -> Who:
 def login_name(environment: Mapping[str, str]) -> str:
     """The name that the person logged in by, as the kernel keeps it through sudo; else what sudo says."""
     try:
-        with open("/proc/self/loginuid", encoding="ascii") as file:
+        with open("/proc/self/loginuid", encoding="utf-8") as file:
             uid = int(file.read())
     except (OSError, ValueError):
         uid = _NOBODY
