@@ -93,6 +93,33 @@ SIGSTORE = {
             signedIdentity=named("matchRepository"),
         )
     ],
+    "pki": [
+        sigstore(
+            pki={
+                "caRootsPath": "{}/root.pem", "caIntermediatesPath": "{}/intermediate.pem",
+                "subjectEmail": "dev@acme.example",
+            },
+            signedIdentity=named("matchRepository"),
+        )
+    ],
+    "pki, inline, the chain beside it": [
+        sigstore(
+            pki={"caRootsData": "<root.pem>", "subjectEmail": "dev@acme.example"},
+            signedIdentity=named("matchRepository"),
+        )
+    ],
+    "pki, somebody else": [
+        sigstore(
+            pki={"caRootsPath": "{}/root.pem", "subjectEmail": "ceo@acme.example"},
+            signedIdentity=named("matchRepository"),
+        )
+    ],
+    "pki, a host": [
+        sigstore(
+            pki={"caRootsPath": "{}/root.pem", "subjectHostname": "acme.example"},
+            signedIdentity=named("matchRepository"),
+        )
+    ],
     "fulcio, somebody else": [
         sigstore(
             fulcio={
@@ -119,6 +146,7 @@ FEW = ("one", "armoured", "both", "exact", "repository", "reference", "remapped"
 NOBODY = {
     "reject", "anything and reject", "other kinds of keys", "no such key", "no keyring",
     "base layer", "no key", "with another log", "fulcio, somebody else", "fulcio, another issuer",
+    "pki, somebody else", "pki, a host",
 }  # fmt: skip
 
 PLAIN = ("acme/plain:1", "old/gpg:1", "nowhere/gpg:1", "acme/gpg:1", "acme/gpg@")

@@ -37,6 +37,8 @@ class World:
         self.authority = Authority(CertificateLog())
         (folder / "log.pub").write_text(pem(self.log.key.public_key()))
         (folder / "ca.pem").write_text("".join(map(pem, reversed(self.authority.chain))))
+        (folder / "root.pem").write_text(pem(self.authority.root))
+        (folder / "intermediate.pem").write_text(pem(self.authority.intermediate))
         (folder / "other.pub").write_text(pem(self.other_key.public_key()))
         self.registries_d(f"""
 docker:

@@ -118,7 +118,11 @@ class Gate:
 
     def decide(self, location: Location, digests: tuple[str, ...], evidence: Evidence) -> Decision:
         assert self._trust is not None
-        return self._trust.decide(location, digests, evidence)
+        try:
+            return self._trust.decide(location, digests, evidence)
+        except BpfmanError as error:
+            self._record(digests[0], Verdict(REFUSED, reason=str(error)))
+            raise
 
     def check(self, decision: Decision) -> Decision:
         """The decision that counts: raises what a refusal says, and records it."""

@@ -102,4 +102,9 @@ def _without_armour(block: bytes) -> bytes:
     """RFC 9580, 6.2: headers, an empty line, base64, perhaps a checksum."""
     lines = block.partition(b"-----END PGP")[0].strip(b"\r\n").splitlines()
     start = next((n + 1 for n, line in enumerate(lines) if not line.strip()), 0)
-    return binascii.a2b_base64(b"".join(line for line in lines[start:] if not line.startswith(b"=")))
+    data = binascii.a2b_base64(
+        b"".join(each for each in lines[start:] if not each.startswith(b"=")), strict_mode=True
+    )
+    if not data:
+        raise ValueError("nothing in it")
+    return data

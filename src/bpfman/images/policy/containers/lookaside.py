@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urlsplit
 
-from bpfman.errors import ImageTooLarge, InvalidRequest, RegistryFailed
+from bpfman.errors import ConfigurationError, ImageTooLarge, RegistryFailed
 from bpfman.images import limits
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ def fetcher(access: Access) -> Callable[[str], bytes | None]:
             return _read(unquote(urlsplit(url).path))
         if scheme in ("http", "https"):
             return _get(url, access)
-        raise InvalidRequest(
+        raise ConfigurationError(
             f'signatures cannot be fetched from "{url}"', "registries.d knows file:, http: and https:"
         )
 
