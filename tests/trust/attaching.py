@@ -50,6 +50,7 @@ def attach_payloads(
     repository: str,
     digest: str,
     signatures: Sequence[tuple[bytes, Mapping[str, str]]],
+    media_type: str = SIMPLE_SIGNING,
 ) -> str:
     """By a tag made of the digest; payloads, and what is kept beside each.  Takes the place of those there were."""
     config = b'{"architecture":"","os":"","rootfs":{"type":"layers","diff_ids":[]},"config":{}}'
@@ -60,9 +61,7 @@ def attach_payloads(
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "config": described(config, "application/vnd.oci.image.config.v1+json"),
-        "layers": [
-            described(payload, SIMPLE_SIGNING, annotations=dict(kept)) for payload, kept in signatures
-        ],
+        "layers": [described(payload, media_type, annotations=dict(kept)) for payload, kept in signatures],
     }
     return registry.put(
         repository, digest.replace(":", "-") + ".sig", OCI_MANIFEST, json.dumps(body).encode()

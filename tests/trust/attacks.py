@@ -468,6 +468,47 @@ def good_entry_and_a_strangers_stamp(scene: Scene) -> None:
     scene.bundle(scene.entry(), stamps=(stamp(scene.envelope.signature, strangers.stamper()),))
 
 
+# words that mean harm to whoever reads them
+
+ESCAPE = "\x1b[2J\nbpfman: all is well"
+
+
+@attack("identity: ")
+def identity_that_clears_the_screen(scene: Scene) -> None:
+    scene.signed_by(scene.world.certify(f"https://example.com/{ESCAPE}"))
+
+
+@attack("identity: ")
+def issuer_that_clears_the_screen(scene: Scene) -> None:
+    scene.signed_by(scene.world.certify(issuer=ESCAPE))
+
+
+@attack("certificate: ")
+def authority_that_clears_the_screen(scene: Scene) -> None:
+    scene.signed_by(Authority(scene.world.certificates, name=ESCAPE).certify())
+
+
+@attack("document: ")
+def type_that_clears_the_screen(scene: Scene) -> None:
+    def change(whole: dict) -> None:
+        whole["mediaType"] = ESCAPE
+
+    scene.changed(change)
+
+
+@attack("document: ")
+def payload_type_that_clears_the_screen(scene: Scene) -> None:
+    attach_payloads(
+        scene.registry, scene.repository, scene.digest, [(b"{}", {})], media_type=f"application/{ESCAPE}"
+    )
+
+
+@attack("digest: ")
+def digest_that_clears_the_screen(scene: Scene) -> None:
+    other = enveloped(scene.by.key, statement(f"sha256:{ESCAPE}"))
+    scene.bundle(scene.entry(envelope=other), envelope=other)
+
+
 # bytes that mean harm
 
 

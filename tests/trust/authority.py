@@ -47,6 +47,7 @@ class Authority:
         start: datetime.datetime | None = None,
         lifetime: datetime.timedelta = YEAR,
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.CODE_SIGNING,
+        name: str = "intermediate",
     ) -> None:
         self.start = start or now() - DAY
         self.end = self.start + lifetime
@@ -54,7 +55,7 @@ class Authority:
         self._usage = usage
         self._root_key, self._key = new_key(), new_key()
         self.root = self._authority("root", self._root_key, self._root_key, "root", 1)
-        self.intermediate = self._authority("intermediate", self._key, self._root_key, "root", 0)
+        self.intermediate = self._authority(name, self._key, self._root_key, "root", 0)
 
     @property
     def chain(self) -> list[x509.Certificate]:

@@ -12,7 +12,7 @@ import pytest
 
 from bpfman.errors import SignatureRefused
 from bpfman.model.audit import ACCEPTED, LOAD, REFUSED
-from tests.trust.attacks import ATTACKS
+from tests.trust.attacks import ATTACKS, ESCAPE
 from tests.trust.authority import IDENTITY, ISSUER
 from tests.trust.node import fetched_layers
 
@@ -26,7 +26,9 @@ def test_it_is_refused(attack, scene, node, small):
     with pytest.raises(SignatureRefused) as caught:
         node.load(scene.name)
     assert re.search(attack.says, str(caught.value), re.DOTALL)
-    assert len(str(caught.value)) < 20_000
+    told = str(caught.value) + caught.value.hint
+    assert len(told) < 20_000
+    assert told.replace("\n  ", "").isprintable()  # a terminal shows it as it is
     node.holds_nothing()
     assert fetched_layers(small) == []
     (event,) = node.events()
@@ -49,6 +51,17 @@ def test_what_is_signed_well_is_loaded(kind, scene, node):
     assert event.programs == ("xdp_stats",)
     assert IDENTITY in event.reason
     assert node.warnings == []
+
+
+def test_a_name_cannot_write_to_the_terminal(scene, node):
+    """Not even that of who is believed."""
+    name = f"https://example.com/{ESCAPE}"
+    scene.signed_by(scene.world.certify(name))
+    node.believe(scene.root, name, ISSUER)
+    node.load(scene.name)
+    (event,) = node.events()
+    assert event.verdict == ACCEPTED
+    assert event.reason.isprintable()
 
 
 def test_one_good_signature_among_bad_ones_is_enough(scene, node):

@@ -92,3 +92,8 @@ def shown(text: object) -> str:
     """Foreign text in an error: quoted, and not longer than a line."""
     quoted = repr(text)
     return quoted if len(quoted) <= 100 else quoted[:97] + "..."
+
+
+def one_line(text: str) -> str:
+    """Foreign text within a sentence: what a terminal would act on stands there as in a string of Python."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from bpfman.cli.render.times import rfc3339
+from bpfman.images.digest import one_line
 from bpfman.model.audit import ACCEPTED, REFUSED, UNSIGNED, UNVERIFIED
 
 TYPE_CHECKING = False
@@ -38,7 +39,7 @@ def _reason(part: Part) -> list[str]:
     if found.proof:
         lines.append(f"proof: {found.proof}")
     if found.name:
-        lines.append(f"for: {found.name}")
+        lines.append(f"for: {one_line(found.name)}")
     return [f"    {line}" for line in lines]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from cryptography import x509
 
-from bpfman.images.digest import shown
+from bpfman.images.digest import one_line, shown
 from bpfman.images.trust.path import extension
 from bpfman.images.trust.refusal import IDENTITY, Refusal
 from bpfman.model.value import NamedTuple
@@ -33,7 +33,8 @@ class Holder(NamedTuple):
     issuer: str
 
     def __str__(self) -> str:
-        return f"{', '.join(self.subjects)[:300] or 'nobody'} by {self.issuer[:200] or 'no issuer'}"
+        subjects = one_line(", ".join(self.subjects)[:300])
+        return f"{subjects or 'nobody'} by {one_line(self.issuer[:200]) or 'no issuer'}"
 
 
 def holder_of(certificate: x509.Certificate) -> Holder:

@@ -4,11 +4,16 @@ for another signature may be good."""
 
 from __future__ import annotations
 
+from bpfman.images.digest import one_line
+
 
 class Refusal(Exception):
-    """`step` is where it was refused (one of the words below), `why` is one line; `hint` as that of errors."""
+    """`step` is where it was refused (one of the words below); `hint` as that of errors.
+
+    `why` is made one line without control characters: whoever made the signature chose some of its words."""
 
     def __init__(self, step: str, why: str, hint: str = "") -> None:
+        why = one_line(why)
         super().__init__(f"{step}: {why}")
         self.step = step
         self.why = why
