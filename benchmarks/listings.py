@@ -20,25 +20,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOSTS = (1, 100, 1000)  # managed programs
+FEW_HOSTS = (1, 10, 50)  # to see that it runs
+QUICK = 3  # rounds
 GROWTH = 1.25  # the most that `get` may cost on the largest host, against the smallest
 
 
 def rows(effort: int) -> Iterator[Row]:
     process.compile_bpfman()
     gets: dict[int, float] = {}
+    hosts = HOSTS if effort > QUICK else FEW_HOSTS
     with place() as node:
         ids: list[int] = []
-        for programs in HOSTS:
+        for programs in hosts:
             ids += [node.load(EMPTY) for _ in range(programs - len(ids))]
             listing, gets[programs] = _look(node, ids[len(ids) // 2], effort)
             host = f"{programs:,} program{'s' if programs > 1 else ''}"
             yield Row(f"list, {host}", ms(listing), "ms", None, _whole("list"))
             yield Row(f"get, {host}", ms(gets[programs]), "ms", None, _whole("get", str(ids[0])))
-        first, last = gets[HOSTS[0]], gets[HOSTS[-1]]
-        yield Row(f"get, {HOSTS[-1]:,} programs / {HOSTS[0]} program", last / first, "x", GROWTH)
+        first, last = gets[hosts[0]], gets[hosts[-1]]
+        yield Row(f"get, {hosts[-1]:,} programs / {hosts[0]} program", last / first, "x", GROWTH)
         with _writer(node):
             listing, get = _look(node, ids[len(ids) // 2], effort)
-        what = f", {HOSTS[-1]:,} programs, while another holds the lock and writes"
+        what = f", {hosts[-1]:,} programs, while another holds the lock and writes"
         yield Row("list" + what, ms(listing), "ms")
         yield Row("get" + what, ms(get), "ms")
         yield Row("get, while another writes / while nobody does", get / last, "x", GROWTH)

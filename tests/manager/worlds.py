@@ -41,8 +41,8 @@ _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 _HAS_TCX = tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 6)
 # What only looks, or opens what is there.
 READERS = frozenset(
-    "program map link program_ids pinned_program pinned_link open_program open_map open_pinned_map open_link "
-    "pin_exists pins_in interface find_namespace xdp_mode xdp_program interface_name "
+    "program has_program map link program_ids pinned_program pinned_link open_program open_map open_pinned_map "
+    "open_link missing_functions pin_exists pins_in interface find_namespace xdp_mode xdp_program interface_name "
     "check_target has_clsact filter_handles filter_program".split()
 )
 
