@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
+import time
 from subprocess import TimeoutExpired
 
 import pytest
@@ -192,6 +194,18 @@ def test_who_came_first_gets_it_first(layout, python):
         assert lock.held
 
 
+def test_where_places_cannot_be_had_it_is_taken_without(layout, python):
+    """As on NFS, where whoever holds the lock holds every byte."""
+    with WriterLock(layout.lock):
+        descriptor = os.open(layout.lock, os.O_RDWR)
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, queue._FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        waiter = python(WAIT, layout.lock)
+        with pytest.raises(LockTimeout), WriterLock(layout.lock, timeout=0.02):
+            pass
+    assert waiter.stdout.readline() == "mine\n"
+    os.close(descriptor)
+
+
 def test_who_dies_leaves_the_queue(layout, python):
     with WriterLock(layout.lock):
         first, second = python(WAIT, layout.lock), None
@@ -200,6 +214,27 @@ def test_who_dies_leaves_the_queue(layout, python):
         waits_as(2, layout)
         first.kill()
     assert second.stdout.readline() == "mine\n"
+
+
+def test_who_holds_it_for_long_mixes_up_nobodys_turn(layout, python, monkeypatch):
+    monkeypatch.setattr("bpfman.store.lock._ASLEEP", 0.2)
+    waiters: list[threading.Thread] = []
+    turns: list[int] = []
+    with WriterLock(layout.lock):
+        for number in range(3):
+            waiters.append(threading.Thread(target=take_a_turn, args=(layout.lock, number, turns)))
+            waiters[-1].start()
+            waits_as(number + 1, layout)
+        time.sleep(0.5)  # longer than what makes the others look
+    for waiter in waiters:
+        waiter.join()
+    assert turns == [0, 1, 2]
+
+
+def take_a_turn(path, number, turns):
+    with WriterLock(path, timeout=60):
+        turns.append(number)
+        time.sleep(0.5)
 
 
 def test_who_was_stopped_keeps_nobody_waiting(layout, python):

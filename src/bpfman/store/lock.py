@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Seconds between two looks: of who is next, of the one behind, the one behind that.  Whoever sleeps too long leaves the
 # lock unused; a hundred that wait at this pace cost less than a tenth of a processor.
 _NEXT, _EACH_BEFORE, _MOST_BEFORE = 0.0005, 0.002, 25
-_ASLEEP = 0.5  # of who does not move on for so long, a stopped process perhaps, nobody waits for the turn
+_ASLEEP = 1.0  # who leaves a free lock alone for so long, a stopped process perhaps, loses his turn
 
 
 class Lock:
@@ -34,6 +34,23 @@ class Lock:
     def __init__(self, path: str) -> None:
         self.path = path
         self.held = True
+
+
+class _Asleep:
+    """What somebody in the queue knows of who is first: `free` when the lock was, at the latest look."""
+
+    def __init__(self) -> None:
+        self._first, self._since, self.free = 0, 0.0, False
+
+    def to_be_looked_at(self, first: int) -> bool:
+        """Whether he has been first for so long since the latest look."""
+        now = time.monotonic()
+        if first != self._first:
+            self._first, self._since, self.free = first, now, False
+        if now - self._since < _ASLEEP:
+            return False
+        self._since = now
+        return True
 
 
 class WriterLock:
@@ -88,17 +105,24 @@ class WriterLock:
 
     def _queue(self, deadline: float | None) -> bool:
         """Wait for our turn and then for the lock; False as soon as it is the lock of a directory that is gone."""
-        ticket = queue.join(self._descriptor)
-        first, since = 0, 0.0
+        ticket, asleep = queue.join(self._descriptor), _Asleep()
         while self._is_current():
-            before, now = queue.before(self._descriptor, ticket, _MOST_BEFORE), time.monotonic()
-            if before and before[0] != first:
-                first, since = before[0], now
-            if (not before or now - since > _ASLEEP) and self._flock():
+            before = queue.before(self._descriptor, ticket, _MOST_BEFORE)
+            if (not before and self._flock()) or (before and self._pass(asleep, before[0])):
                 queue.leave(self._descriptor, ticket)
                 return True
             self._pause(len(before) * _EACH_BEFORE or _NEXT, deadline)
         return False
+
+    def _pass(self, asleep: _Asleep, first: int) -> bool:
+        """Take the lock before who is first, if that one was asleep: the lock was free and is, and he did not move."""
+        if not asleep.to_be_looked_at(first):
+            return False
+        was_free, asleep.free = asleep.free, self._flock()
+        if asleep.free and not was_free:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            return False
+        return asleep.free
 
     def _pause(self, seconds: float, deadline: float | None) -> None:
         if deadline is not None:

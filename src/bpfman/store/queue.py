@@ -18,17 +18,20 @@ import time
 
 _FLOCK = struct.Struct("@hhqqi4x")  # struct flock of 64-bit machines: type, whence, start, length, pid
 _END = (1 << 63) - 1
+_TRIES = 20
 
 
 def join(descriptor: int) -> int:
-    """Take a place at the end; gives the ticket."""
-    while True:
+    """Take a place at the end; gives the ticket.  It is 0, which is before all, where flock(2) is made of the same
+    locks as these (NFS), so that whoever holds the one has all of the others."""
+    for _ in range(_TRIES):
         ticket = time.monotonic_ns()
         try:
             _set(descriptor, fcntl.F_WRLCK, ticket)
         except (BlockingIOError, PermissionError):  # somebody came in the same nanosecond
             continue
         return ticket
+    return 0
 
 
 def leave(descriptor: int, ticket: int) -> None:
