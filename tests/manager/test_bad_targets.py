@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What cannot be attached or loaded, for every kind: the error says what is wrong and what to do, and nothing is left.
 
-What the machine's own kernel cannot show, virtual machines do.
+Rows of kinds that many kernels are without are tried in virtual machines too.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from bpfman.syscalls import bpf
 from tests.manager.hooks import files_below
 from tests.manager.test_kinds import load
 
-pytestmark = [pytest.mark.kernel, pytest.mark.feature("explained")]
+pytestmark = pytest.mark.kernel
 
 OBJECTS = Path(__file__).parent.parent / "objects"
 #: A program of each kind that has a link of its own: object and function.
@@ -67,6 +67,18 @@ PROGRAMS = {
     "tcx": ("tcx", "tcx_ingress"),
     "netkit": ("netkit", "on_peer"),
     "struct_ops": ("struct_ops_unknown", "unknown"),
+}
+#: Kinds that a kernel may be built without, or refuse when it is locked down.
+ELSEWHERE_TOO = {
+    "kprobe",
+    "kretprobe",
+    "kprobe.multi",
+    "kretprobe.multi",
+    "fentry",
+    "fexit",
+    "lsm",
+    "tp_btf",
+    "netkit",
 }
 GONE = (1 << 22) - 1  # the largest process id there can be, which nobody has
 NO_CODE = 1  # an offset in the ELF header
@@ -255,7 +267,14 @@ def links_of(program_id: int) -> list[int]:
     return [each.id for each in found if each is not None and each.program_id == program_id]
 
 
-@pytest.mark.parametrize("row", ATTACH, ids=lambda row: f"{row.kind}-{row.error.__name__}-{row.words[:30]}")
+def parameters(rows: list[Attach] | list[Load]):
+    for row in rows:
+        words = row.function if isinstance(row, Load) else f"{row.error.__name__}-{row.words[:30]}"
+        marks = [pytest.mark.feature("explained")] if row.kind in ELSEWHERE_TOO else []
+        yield pytest.param(row, id=f"{row.kind}-{words}", marks=marks)
+
+
+@pytest.mark.parametrize("row", list(parameters(ATTACH)))
 def test_an_attachment_that_cannot_be_is_told_and_leaves_nothing(manager, real, row):
     program_id = loaded(manager, row.kind)
     files = files_below(manager.layout)
@@ -274,7 +293,7 @@ def test_an_attachment_that_cannot_be_is_told_and_leaves_nothing(manager, real, 
     assert manager.examine() == []
 
 
-@pytest.mark.parametrize("row", LOAD, ids=lambda row: f"{row.kind}-{row.function}")
+@pytest.mark.parametrize("row", list(parameters(LOAD)))
 def test_a_program_that_cannot_be_is_told_and_leaves_nothing(watched, nothing_left, row):
     path, spec = spec_of(row.kind)
     with pytest.raises(row.error) as refused:
