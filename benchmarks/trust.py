@@ -92,7 +92,7 @@ def _verdict(machine: _Machine, effort: int) -> Row:
     config, location = read_config(machine.config), parse_location(machine.image)
 
     def ask() -> None:
-        machine_rules(config, machine.config, {"HOME": machine.cache}).policy(location)
+        machine_rules(config, machine.config, {"HOME": machine.cache}, machine.cache).policy(location)
 
     times = [seconds(ask) for _ in range(effort)]
     return Row("see that a cached verdict holds", ms(median(times)), "ms", VERDICT, f"median of {effort}")

@@ -11,7 +11,7 @@ import binascii
 
 from bpfman.errors import ImageNotFound, MalformedImage, NotCached
 from bpfman.images import digest as digests
-from bpfman.images import documents
+from bpfman.images import documents, limits
 from bpfman.images.manifest import Document, parse_descriptor
 from bpfman.images.transfer import as_json, check_blob
 
@@ -93,8 +93,10 @@ class Kept:
         found = self._answer("manifests", version)
         if found is None:
             raise ImageNotFound(f"{self._name} had no {version} when its signatures were kept")
+        if not isinstance(found, list) or len(found) != 3:
+            raise _damaged()
         data, media_type, digest = found
-        document = Document(_bytes(data), str(media_type), digest)
+        document = Document(_bytes(data), str(media_type), str(digest))
         digests.check(document.data, version if digests.is_digest(version) else digest, _WHERE)
         return document
 
@@ -104,7 +106,9 @@ class Kept:
         return data
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
-        return tuple(parse_descriptor(each, _WHERE) for each in self._answer("referrers", digest))
+        found = {"referrers": self._answer("referrers", digest)}
+        rows = documents.objects(found, "referrers", _WHERE, limits.MAX_REFERRERS)
+        return tuple(parse_descriptor(each, _WHERE) for each in rows)
 
     def lookaside(self, url: str) -> bytes | None:
         found = self._answer("lookaside", url)
@@ -125,4 +129,8 @@ def _bytes(text: object) -> bytes:
     try:
         return binascii.a2b_base64(str(text), strict_mode=True)
     except binascii.Error:
-        raise MalformedImage(f"{_WHERE} are damaged") from None
+        raise _damaged() from None
+
+
+def _damaged() -> MalformedImage:
+    return MalformedImage(f"{_WHERE} are damaged")
