@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from bpfman.errors import KernelRefused
+from bpfman.errors import TOO_MANY_FILES, KernelRefused
 from bpfman.model.kernel import KernelLink, KernelMap, KernelProgram
 from bpfman.syscalls import bpf
 
@@ -153,6 +153,8 @@ _NOUNS = {bpf.PROG_BY_ID: "program", bpf.MAP_BY_ID: "map", bpf.LINK_BY_ID: "link
 
 
 def _not_told(what: str, error: OSError) -> KernelRefused:
+    if error.errno in TOO_MANY_FILES:  # nor could a module be opened now
+        return KernelRefused(what, error.errno)
     from bpfman.bpf import refusals
 
     return KernelRefused(what, error.errno or 0, refusals.hint(error.errno or 0, "CAP_SYS_ADMIN"))
