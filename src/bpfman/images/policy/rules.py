@@ -34,16 +34,14 @@ REFUSALS = (Untrusted, ConfigurationError, TrustMaterialError, Unsupported)
 
 
 class Applicable(NamedTuple):
-    """The rules that one image is under; `requirements` is None where the machine has no policy.json."""
+    """The rules that one image is under; `requirements` is None where the machine has no policy.json.
+
+    `left_to_others` is whether bpfman's own names nobody and policy.json does: then who signs is not its business."""
 
     own: Rule
     requirements: tuple[Requirement, ...] | None
     where: str
-
-    @property
-    def asks_for_signatures(self) -> bool:
-        """Whether policy.json does."""
-        return any(each.type in SIGNED for each in self.requirements or ())
+    left_to_others: bool = False
 
 
 class Rules:
@@ -65,7 +63,7 @@ class Rules:
         self._now = now
 
     def applicable(self, location: Location) -> Applicable:
-        own = self._signing.rule_for(location)
+        rule = own = self._signing.rule_for(location)
         if own.needs_instance and not own.trusted_root:
             own = own._replace(trusted_root=public_root(self._cache_dir))
         if self._containers is None:
@@ -73,7 +71,8 @@ class Rules:
         from bpfman.images.policy.containers.policy import requirements_for
 
         where, requirements = requirements_for(self._containers, location)
-        return Applicable(own, requirements, where)
+        signed = any(each.type in SIGNED for each in requirements)
+        return Applicable(own, requirements, where, left_to_others=rule.names_nobody and signed)
 
     def with_rule(self, location: Location, change: Callable[[Rule], Rule]) -> Rules:
         """The same, but with bpfman's own rule for that image changed."""
@@ -102,7 +101,7 @@ class Rules:
     ) -> Part:
         from bpfman.images.policy.own import judge
 
-        if found.own.names_nobody and found.asks_for_signatures:
+        if found.left_to_others:
             return Part(found.own.where, UNVERIFIED, f"it names nobody, and {found.where} says who must sign")
         return judge(found.own, location, digests, evidence, self._now())
 
