@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bpfman.errors import (
     CapabilityRefused,
@@ -455,6 +456,45 @@ def test_of_an_object_only_what_is_loaded_is_judged(machine, manager):
     with pytest.raises(CapabilityRefused):
         load(machine, manager, forbidding, "xdp_pass", "xdp_drop")
     assert len(manager.programs()) == 1
+
+
+# the other policy's signatures
+
+
+def attached(machine: Machine) -> None:
+    """An image with a signature of cosign 2, which a policy.json asks for."""
+    digest = machine.put()
+    body = payload(digest, f"{machine.registry.host}/acme/meter")
+    kept = [(body, beside(sign(machine.keys["acme"], body), Proofs()))]
+    attach_payloads(machine.registry, "acme/meter", digest, kept)
+    rule = {
+        "type": "sigstoreSigned", "keyPath": str(machine.folder / "acme.pub"),
+        "signedIdentity": {"type": "matchRepository"},
+    }  # fmt: skip
+    machine.policy.write_text(json.dumps({"default": [rule]}))
+    folder = machine.policy.parent / "registries.d"
+    folder.mkdir()
+    (folder / "all.yaml").write_text("default-docker: {use-sigstore-attachments: true}")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[signing]\nallow_unsigned = false\n", "[signing]\nverify_enabled = false\n"]
+)
+def test_what_is_revoked_is_so_for_the_other_policy_too(machine, text):
+    attached(machine)
+    assert machine.says(text).pull().verdict.verdict == "accepted"
+    key = machine.keys["acme"].public_key()
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    revoked = f'revoked = ["{digest_of(der)}"]\n'
+    for policy in (ALWAYS, NEVER):
+        with pytest.raises(SignatureRefused, match="revoked"):
+            machine.says((text or "[signing]\n") + revoked).pull(policy=policy)
+
+
+def test_who_asks_for_a_log_leaves_nothing_to_the_other_policy(machine):
+    attached(machine)
+    with pytest.raises(SignatureRefused):
+        machine.says("[signing]\nrequire_log = true").pull()
 
 
 # the public instance

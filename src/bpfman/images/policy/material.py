@@ -56,7 +56,8 @@ def identity_of(rule: Rule, requirements: tuple[Requirement, ...] | None, where:
 
 def _describe_rule(rule: Rule) -> Any:
     if not rule.verify_enabled or rule.reject:  # then nothing else is looked at before loading
-        return {"verify_enabled": rule.verify_enabled, "reject": rule.reject}
+        revoked = sorted(rule.revoked)  # which policy.json's signatures are held against too
+        return {"verify_enabled": rule.verify_enabled, "reject": rule.reject, "revoked": revoked}
     return {
         "allow_unsigned": rule.allow_unsigned,
         "keys": sorted(digest_of(key_data(key, rule.where)) for key in rule.keys),

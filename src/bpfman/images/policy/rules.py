@@ -92,7 +92,7 @@ class Rules:
         found = self.applicable(location)
         parts = [_asked(found.own.where, location, lambda: self._own(found, location, digests, evidence))]
         for each in found.requirements or ():
-            ask = partial(self._requirement, each, found.where, location, digests[-1], evidence)
+            ask = partial(self._requirement, each, found, location, digests[-1], evidence)
             parts.append(_asked(found.where, location, ask))
         return Decision(str(location), digests[0], tuple(parts), self.policy(location))
 
@@ -106,12 +106,17 @@ class Rules:
         return judge(found.own, location, digests, evidence, self._now())
 
     def _requirement(
-        self, requirement: Requirement, where: str, location: Location, digest: str, evidence: Evidence
+        self,
+        requirement: Requirement,
+        found: Applicable,
+        location: Location,
+        digest: str,
+        evidence: Evidence,
     ) -> Part:
         from bpfman.images.policy.containers.judging import Subject, judge
 
-        subject = Subject(location, digest, evidence, self._environment, self._now())
-        return judge(requirement, where, subject)
+        subject = Subject(location, digest, evidence, self._environment, self._now(), found.own.revoked)
+        return judge(requirement, found.where, subject)
 
     def admit(
         self,

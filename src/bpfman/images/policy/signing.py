@@ -68,7 +68,8 @@ class Rule(NamedTuple):
     @property
     def names_nobody(self) -> bool:
         """Whether it leaves to others who must sign: then a signature that policy.json asks for is not its business."""
-        return self.any_identity and not self.trusted_root and not self.reject
+        asks = self.trusted_root or self.require_log is not None or self.require_timestamp or self.reject
+        return self.any_identity and not asks
 
 
 class Signing(NamedTuple):

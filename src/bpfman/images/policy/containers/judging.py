@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 
 class Subject(NamedTuple):
-    """What is judged: an image, the digest of its manifest, and where signatures are.  `now` is Unix time."""
+    """What is judged: an image, the digest of its manifest, and where signatures are.
+
+    `now` is Unix time; `revoked` has fingerprints that bpfman's own rule says are no longer good for anybody."""
 
     location: Location
     digest: str
     evidence: Evidence
     environment: Mapping[str, str]
     now: float
+    revoked: frozenset[str] = frozenset()
 
 
 def judge(requirement: Requirement, rule: str, subject: Subject) -> Part:
@@ -81,12 +84,11 @@ def _sigstore_signed(requirement: Requirement, rule: str, subject: Subject) -> V
             "name an image",
             "sign it with `cosign sign --new-bundle-format=false`",
         )
-    return verify(
-        found._replace(signatures=tagged), subject.location.reference, _demand(requirement, rule), subject.now
-    )
+    demand = _demand(requirement, rule, subject.revoked)
+    return verify(found._replace(signatures=tagged), subject.location.reference, demand, subject.now)
 
 
-def _demand(requirement: Requirement, rule: str) -> Demand:
+def _demand(requirement: Requirement, rule: str, revoked: frozenset[str]) -> Demand:
     fulcio, pki = requirement.fulcio, requirement.pki
     logs = _keys(requirement.logs, rule)
     return Demand(
@@ -105,6 +107,7 @@ def _demand(requirement: Requirement, rule: str) -> Demand:
         if pki
         else None,
         log=bool(logs),
+        revoked=revoked,
         name=requirement.name,
     )
 
