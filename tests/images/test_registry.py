@@ -212,15 +212,21 @@ def test_an_upload_goes_to_https_only(client, small, location):
         client(small.host).put_blob(descriptor(b"x"), b"x")
 
 
-def test_an_index_where_referrers_belong_is_checked(client, small):
+def test_what_has_the_tag_of_referrers_and_is_no_list_of_them(client, small):
+    """`cosign copy` leaves an image there; that nothing refers to it is what the specification says of that."""
     small.has_referrers = False
-    subject = digest_of(b"subject")
-    small.put("acme/meter", subject.replace(":", "-"), OCI_MANIFEST, manifest([b"x"], b"{}"))
-    with pytest.raises(RegistryFailed, match="a manifest where an index belongs"):
-        client(small.host).referrers(subject)
-    small.put("acme/meter", subject.replace(":", "-"), OCI_INDEX, b"{}")
+    image = manifest([b"x"], b"{}")
+    subject, tag = digest_of(image), digest_of(image).replace(":", "-")
+    small.put("acme/meter", tag, OCI_MANIFEST, image)
+    registry = client(small.host)
+    assert registry.referrers(subject) == ()
+    signature = manifest([b"y"], b"{}", subject=described(image, OCI_MANIFEST))
+    with pytest.raises(RegistryFailed, match="is taken"):
+        registry.put_manifest(document_of(signature, OCI_MANIFEST))
+    assert small.manifests["acme/meter", tag] == (OCI_MANIFEST, image)
+    small.put("acme/meter", tag, OCI_INDEX, b"{}")
     with pytest.raises(MalformedImage):
-        client(small.host).referrers(subject)
+        registry.referrers(subject)
 
 
 def test_http_to_a_registry_with_tls_says_so(client, private_registry):

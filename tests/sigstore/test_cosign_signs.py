@@ -12,6 +12,7 @@ from bpfman.errors import SignatureRefused, Unsigned
 from bpfman.model.audit import ACCEPTED, REFUSED
 from tests.images.conftest import PASSWORD, USER
 from tests.sigstore.conftest import OBJECT, publish
+from tests.sigstore.cosign import Refused
 from tests.trust.signer import World
 
 pytestmark = pytest.mark.kernel
@@ -83,6 +84,36 @@ class TestKeys:
         node.believe_key(keys.public)
         with pytest.raises(Unsigned):
             node.load(image.tag)
+
+
+class TestWhatElseCosignAttaches:
+    """It may say a lot about an image without signing it."""
+
+    @pytest.fixture
+    def attest(self, cosign, keys, tmp_path):
+        (tmp_path / "predicate.json").write_text('{"checked": true}')
+
+        def run(image, *words):
+            what = (f"--predicate={tmp_path}/predicate.json", "--type=custom", f"--key={keys.private}")
+            where = ("--tlog-upload=false", "--use-signing-config=false", "--allow-http-registry")
+            cosign.run("attest", "--yes", *what, *where, *words, image, password=keys.password)
+
+        return run
+
+    @LAYOUTS
+    def test_an_attestation_is_no_signature(self, attest, image, keys, node, bundle):
+        attest(image.pinned, f"--new-bundle-format={str(bundle).lower()}")
+        node.believe_key(keys.public)
+        with pytest.raises(Unsigned):
+            node.load(image.tag)
+        node.holds_nothing()
+
+    @LAYOUTS
+    def test_nor_does_it_hide_one(self, attest, cosign, image, keys, node, bundle):
+        attest(image.pinned, f"--new-bundle-format={str(bundle).lower()}")
+        cosign.sign(image.pinned, keys, bundle=bundle)
+        node.believe_key(keys.public)
+        assert node.load(image.tag).status.kernel is not None
 
 
 class TestPeople:
@@ -195,6 +226,33 @@ class TestAirGap:
         node.images.copy(image.tag, target)
         believe()
         assert node.load(target).status.kernel is not None
+
+
+class TestCopiesOfCosign:
+    """`cosign copy` takes along the older layout alone, and tags the image as a list of referrers would be."""
+
+    @pytest.fixture
+    def copied(self, cosign, image, go_registry):
+        def copy() -> str:
+            target = f"{go_registry}/copied/{image.repository.rpartition('/')[2]}"
+            cosign.run("copy", "--allow-http-registry", image.tag, f"{target}:1")
+            return target
+
+        return copy
+
+    def test_the_older_layout(self, cosign, image, sigstore, node, believe, copied):
+        keyless(cosign, image.pinned, sigstore, "tag")
+        believe()
+        assert node.load(f"{copied()}:1").status.kernel is not None
+
+    def test_a_bundle_is_lost_as_cosign_says_too(self, cosign, image, keys, node, copied):
+        cosign.sign(image.pinned, keys)
+        target = copied()
+        with pytest.raises(Refused):
+            cosign.verify_with_key(f"{target}@{image.digest}", keys)
+        node.believe_key(keys.public)
+        with pytest.raises(Unsigned):
+            node.load(f"{target}:1")
 
 
 def test_a_registry_that_wants_to_know_who_asks(

@@ -21,6 +21,7 @@ from bpfman.images.manifest import (
     OCI_INDEX,
     Document,
     ImageIndex,
+    ImageManifest,
     document_of,
     parse_manifest,
 )
@@ -137,11 +138,17 @@ class Registry:
         raise RegistryFailed(f"{what} fill more than {limits.MAX_PAGES} pages")
 
     def _tagged_referrers(self, digest: str) -> tuple[Descriptor, ...]:
+        """What is under the tag that stands in for the API.  Something else there means that there are none
+        (distribution specification 1.1, "Listing Referrers"): `cosign copy` tags the image itself so."""
+        found = self._under_fallback_tag(digest)
+        return found.manifests if isinstance(found, ImageIndex) else ()
+
+    def _under_fallback_tag(self, digest: str) -> ImageManifest | ImageIndex | None:
         try:
             document = self.manifest(fallback_tag(digest))
         except ImageNotFound:
-            return ()
-        return _index(document, f"the referrers of {digest}").manifests
+            return None
+        return parse_manifest(document, f"the referrers of {digest}")
 
     # writing
 
@@ -206,8 +213,14 @@ class Registry:
 
     def _tag_referrer(self, subject: str, document: Document) -> None:
         """List a referrer under the fallback tag: this registry does not keep such lists itself."""
-        merged = merged_referrers(self._tagged_referrers(subject), document)
-        self.put_manifest(merged, fallback_tag(subject))
+        tag = fallback_tag(subject)
+        found = self._under_fallback_tag(subject)
+        if isinstance(found, ImageManifest):
+            raise RegistryFailed(
+                f"the registry keeps no lists of what refers to {subject}, and the tag for one is taken: {tag}",
+                "delete that tag; a signature can be had without it: `bpfman image sign --layout tag`",
+            )
+        self.put_manifest(merged_referrers(found.manifests if found else (), document), tag)
 
     # asking
 
