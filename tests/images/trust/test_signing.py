@@ -149,7 +149,8 @@ def run(tmp_path, capfd, monkeypatch, environment):
         monkeypatch.setenv(name, value)
 
     def command(*words: str):
-        status = main([*words, "--image-cache-dir", str(tmp_path / "cache")])
+        directories = ["--image-cache-dir", str(tmp_path / "cache"), "--runtime-dir", str(tmp_path / "run")]
+        status = main([*words, *directories])
         out, err = capfd.readouterr()
         return status, out, err
 
