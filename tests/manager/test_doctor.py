@@ -15,6 +15,7 @@ import pytest
 
 import bpfman
 from bpfman.bpf.kernel import Kernel
+from bpfman.bpf.link.link import wait_until_gone
 from bpfman.errors import Interrupted
 from bpfman.model.program import Program
 from bpfman.syscalls import mounts
@@ -96,7 +97,11 @@ def _exchange_map_pin(scene: Scene) -> None:
 
 
 def _remove_xdp_link(scene: Scene) -> None:
-    os.unlink(f"{scene.chain_dir('xdp')}/link")
+    """The kernel detaches it a moment later."""
+    hook = scene.manager.find_hook("xdp", scene.end.interface, "", scene.netns)
+    link = scene.manager.chain(hook).record.kernel_link_id
+    os.unlink(scene.layout.chain_link(hook))
+    wait_until_gone(link or 0)
 
 
 def _remove_chain_pin(scene: Scene) -> None:
@@ -122,6 +127,7 @@ def _delete_interface(scene: Scene) -> None:
 
 def _remove_link_pin(scene: Scene) -> None:
     os.unlink(str(scene.link.record.pin_path))
+    wait_until_gone(scene.link.record.kernel_link_id or 0)
 
 
 def _stray_directory(scene: Scene) -> None:
@@ -202,7 +208,7 @@ def test_says_what_it_cannot_repair(scene: Scene) -> None:
 
 
 def test_names_the_program_that_took_the_hook(scene: Scene) -> None:
-    os.unlink(f"{scene.chain_dir('xdp')}/link")
+    _remove_xdp_link(scene)
     subprocess.run(
         ["bpftool", "prog", "load", f"{OBJECTS}/xdp_drop.o", f"{scene.layout.fs}/foreign"], check=True
     )
@@ -309,7 +315,7 @@ def test_a_bpffs_that_is_gone_explains_the_rest(scene: Scene) -> None:
 def test_a_member_that_cannot_come_back_is_named(scene: Scene) -> None:
     """Its program is gone, and so is the chain that ran its copy."""
     [first, second] = [link for link, _ in scene.manager.links() if link.kind == "xdp"]
-    os.unlink(f"{scene.chain_dir('xdp')}/link")
+    _remove_xdp_link(scene)
     os.unlink(f"{scene.chain_dir('xdp')}/chain")
     os.unlink(scene.counter.record.pin_path)
     until_gone([scene.counter.record.program_id])

@@ -10,6 +10,7 @@ import pytest
 
 from bpfman import tcx, tracepoint
 from bpfman.bpf.info import link_by_id
+from bpfman.bpf.link.link import wait_until_gone
 from bpfman.errors import ForeignProgram, InvalidRequest
 from bpfman.model.hook import CHAIN_TYPES
 from bpfman.syscalls import mounts
@@ -30,8 +31,10 @@ pytestmark = [pytest.mark.kernel, pytest.mark.network]
 
 
 def remove_link_pin(manager, hooked: Hooked) -> None:
-    """Nothing else holds the link: it detaches."""
+    """Nothing else holds the link: it detaches, a moment later."""
+    link = manager.chain(hooked.hook(manager)).record.kernel_link_id
     os.unlink(manager.layout.chain_link(hooked.hook(manager)))
+    wait_until_gone(link)
 
 
 def remove_chain_pin(manager, hooked: Hooked) -> None:
