@@ -50,6 +50,12 @@ class Cosign:
         self.run("generate-key-pair", f"--output-key-prefix={prefix}", password=password)
         return KeyPair(prefix.with_suffix(".key"), prefix.with_suffix(".pub"), password)
 
+    def import_key(self, folder: Path, pem: Path, password: str) -> KeyPair:
+        """A key of openssl's, as cosign keeps it."""
+        prefix = folder / f"imported-{pem.stem}"
+        self.run("import-key-pair", f"--key={pem}", f"--output-key-prefix={prefix}", password=password)
+        return KeyPair(prefix.with_suffix(".key"), prefix.with_suffix(".pub"), password)
+
     def sign(self, image: str, keys: KeyPair, *words: object, bundle: bool = True) -> None:
         """With a key and nothing else, in the present layout or in the older one."""
         layout = f"--new-bundle-format={str(bundle).lower()}"

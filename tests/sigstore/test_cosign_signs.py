@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 
 import pytest
 
@@ -86,6 +87,58 @@ class TestKeys:
             node.load(image.tag)
 
 
+ALGORITHMS = {
+    "p384": ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"),
+    "p521": ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"),
+    "rsa": ("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"),
+    "ed25519": ("-algorithm", "ED25519"),
+}
+
+
+class TestKinds:
+    @pytest.fixture
+    def make(self, cosign, tmp_path):
+        def key(algorithm):
+            pem = tmp_path / f"{algorithm}.pem"
+            command = ["openssl", "genpkey", *ALGORITHMS[algorithm], "-out", pem]
+            subprocess.run(command, check=True, capture_output=True)
+            return cosign.import_key(tmp_path, pem, "open sesame")
+
+        return key
+
+    @pytest.fixture
+    def host(self, go_registry):
+        return go_registry
+
+    @LAYOUTS
+    @pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if name != "ed25519"])
+    def test_cosign_signs(self, cosign, image, make, node, algorithm, bundle):
+        keys = make(algorithm)
+        cosign.sign(image.pinned, keys, bundle=bundle)
+        node.believe_key(keys.public)
+        assert node.load(image.tag).status.kernel is not None
+
+    def test_cosigns_own_form_of_ed25519_is_named(self, cosign, image, make, node):
+        keys = make("ed25519")
+        cosign.sign(image.pinned, keys)
+        node.believe_key(keys.public)
+        with pytest.raises(SignatureRefused) as caught:
+            node.load(image.tag)
+        assert "Ed25519ph" in caught.value.hint
+
+    @LAYOUTS
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    def test_bpfman_signs(self, cosign, image, make, bpfman, node, algorithm, bundle):
+        keys, layout = make(algorithm), "--layout=bundle" if bundle else "--layout=tag"
+        done = bpfman(
+            "image", "sign", image.tag, f"--key={keys.private}", layout, COSIGN_PASSWORD=keys.password
+        )
+        assert done.status == 0, done.err
+        assert cosign.verify_with_key(image.pinned, keys, bundle=bundle)
+        node.believe_key(keys.public)
+        assert node.load(image.tag).status.kernel is not None
+
+
 class TestWhatElseCosignAttaches:
     """It may say a lot about an image without signing it."""
 
@@ -150,6 +203,23 @@ class TestPeople:
         assert node.load(image.tag).status.kernel is not None
         believe("b@example.com")
         assert node.load(image.tag).status.kernel is not None
+
+    def test_a_stamp_and_no_log_in_the_older_layout(self, cosign, image, sigstore, node, believe):
+        token = f"--identity-token={sigstore.issuer.token(PERSON)}"
+        stamp = f"--timestamp-server-url={sigstore.timestamps}/api/v1/timestamp"
+        where = (
+            f"--fulcio-url={sigstore.fulcio}",
+            "--use-signing-config=false",
+            "--tlog-upload=false",
+            stamp,
+        )
+        layout = ("--new-bundle-format=false", f"--trusted-root={sigstore.trusted_root}")
+        cosign.run("sign", "--yes", token, *where, *layout, "--allow-http-registry", image.pinned)
+        believe(PERSON, "require_log = false", "require_timestamp = true")
+        assert node.load(image.tag).status.kernel is not None
+        believe(PERSON)  # an instance that has logs wants their word
+        with pytest.raises(SignatureRefused, match="log: "):
+            node.load(image.tag)
 
     def test_a_key_and_a_log(self, cosign, image, keys, sigstore, node):
         """With a key, cosign enters it into a log and has it stamped as well."""

@@ -32,6 +32,7 @@ _CURVES: dict[str, type[HashAlgorithm]] = {
 }  # fmt: skip
 _ONLY_PSS = "1.2.840.113549.1.1.10"
 _MIN_RSA, _MAX_RSA = 2048, 8192  # bits; beyond, a verification takes long enough to be an attack
+ED25519 = "Ed25519"
 KINDS_HINT = "keys are ECDSA on P-256, P-384 or P-521, Ed25519, or RSA of 2048 to 8192 bits"
 
 
@@ -76,7 +77,7 @@ def certificate_fingerprint(certificate: Certificate) -> str:
 def describe(key: PublicKey) -> str:
     if isinstance(key, rsa.RSAPublicKey):
         return f"RSA {key.key_size}"
-    return f"ECDSA {key.curve.name}" if isinstance(key, ec.EllipticCurvePublicKey) else "Ed25519"
+    return f"ECDSA {key.curve.name}" if isinstance(key, ec.EllipticCurvePublicKey) else ED25519
 
 
 def key_of(certificate: Certificate) -> PublicKey | None:

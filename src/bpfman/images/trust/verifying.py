@@ -124,16 +124,23 @@ def _first(ways: list[Callable[[], tuple[str, Proof]]]) -> tuple[str, Proof]:
 
 # by a key
 
+_PREHASHED = (
+    "cosign signs with an Ed25519 key in a form of its own (Ed25519ph), which is not verified here: let it have an "
+    "ECDSA key, or sign with `bpfman image sign`, which cosign believes"
+)
+
 
 def _by_key(case: Case) -> tuple[str, Proof]:
     evidence, demand = case.evidence, case.demand
+    hint = ""
     for each in demand.keys:
         key = keys.load_key(each.data, each.name)
         if made(key, evidence):
             break
+        hint = hint or (_PREHASHED if keys.describe(key) == keys.ED25519 else "")
     else:
         names = ", ".join(each.name for each in demand.keys)
-        raise Refusal(SIGNATURE, f"it was not made by {names}, or what was signed has been changed")
+        raise Refusal(SIGNATURE, f"it was not made by {names}, or what was signed has been changed", hint)
     signers = [keys.spki(key), *filter(None, [evidence.certificate])]
     proof = prove_case(case, signers, log=bool(demand.log))
     check_revoked(demand, [key, *proof.keys()], proof.certificates())
