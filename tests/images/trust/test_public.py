@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# mypy: disable-error-code="attr-defined"
 """A trusted root fetched by TUF: believed only from those who may say it, and never an older one."""
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import time
 from datetime import timedelta
 
 import pytest
+from tuf.api.metadata import Metadata, Root
 
 from bpfman.cli.main import main
 from bpfman.errors import TrustMaterialError, Unsupported
+from bpfman.images.trust import public
 from bpfman.images.trust.public import update_trusted_root
 from tests.images.trust.instance import Sigstore
 from tests.images.trust.tuf_repository import TufRepository
@@ -132,3 +135,10 @@ def test_the_command(repository, tmp_path, capfd):
         assert (status, capfd.readouterr().out) == (0, f"{said}: {tmp_path / 'out.json'}\n")
     assert main(["image", "update-trusted-root", "--mirror", repository.url]) != 0
     assert "--root" in capfd.readouterr().err
+
+
+def test_the_root_that_bpfman_brings_is_whole():
+    """A threshold of its own keys signed it; when it expires does not matter for what comes after it."""
+    root = Metadata[Root].from_bytes(public._public_root())
+    root.verify_delegate("root", root)
+    assert root.signed.roles["root"].threshold > 1

@@ -26,6 +26,8 @@ BUNDLE, TAG = "bundle", "tag"
 BUNDLE_TYPES = "application/vnd.dev.sigstore.bundle"  # ".v0.3+json"; "+json;version=0.2" before
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
+# A manifest of such payloads that refers to the image: cosign 2 with --registry-referrers-mode=oci-1-1.
+PAYLOADS_TYPE = "application/vnd.dev.cosign.artifact.sig.v1+json"
 PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
 SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
 _BAD = (DigestMismatch, ImageNotFound, ImageTooLarge, MalformedImage)
@@ -57,26 +59,49 @@ def signature_tag(digest: str) -> str:
 
 
 def find(source: Source, digest: str) -> Found:
-    """All signatures of a digest, bundles first.  RegistryFailed, AccessDenied: whoever cannot look must not guess."""
-    bundles, left_out = _bundles(source, digest)
-    tagged, more = _tagged(source, digest, limits.MAX_SIGNATURES - len(bundles))
-    return Found(digest, (*bundles, *tagged), left_out + more)
+    """All signatures of a digest, those that refer to it first.
+
+    RegistryFailed, AccessDenied: whoever cannot look must not guess."""
+    referring, left_out = _referring(source, digest)
+    tagged, more = _tagged(source, digest, limits.MAX_SIGNATURES - len(referring))
+    return Found(digest, (*referring, *tagged), left_out + more)
 
 
-def _bundles(source: Source, digest: str) -> tuple[list[Signature], int]:
+def _referring(source: Source, digest: str) -> tuple[list[Signature], int]:
+    """Signatures that refer to the image, and how many more there are than are looked at."""
     try:
         entries = [each for each in source.referrers(digest) if _may_be_signature(each)]
     except _BAD as error:
         return [Signature(BUNDLE, f"the list of what refers to {digest}", b"", problem=str(error))], 0
     looked_at = entries[: limits.MAX_SIGNATURES]
-    found = [each for entry in looked_at if (each := _bundle(source, entry)) is not None]
-    return found, len(entries) - len(looked_at)
+    found = [each for entry in looked_at for each in _signatures(source, entry)]
+    kept = found[: limits.MAX_SIGNATURES]
+    return kept, len(entries) - len(looked_at) + len(found) - len(kept)
 
 
 def _may_be_signature(entry: Descriptor) -> bool:
     """Attestations are bundles too and are none; what does not say what it is will be looked at."""
-    predicate = entry.annotations.get(PREDICATE_ANNOTATION, SIGN_PREDICATE)
-    return predicate == SIGN_PREDICATE and (not entry.artifact_type or _is_bundle(entry.artifact_type))
+    kind = entry.artifact_type
+    if kind == PAYLOADS_TYPE or not kind:
+        return True
+    return _is_bundle(kind) and _says_signature(entry.annotations)
+
+
+def _says_signature(annotations: Mapping[str, str]) -> bool:
+    return annotations.get(PREDICATE_ANNOTATION, SIGN_PREDICATE) == SIGN_PREDICATE
+
+
+def _signatures(source: Source, entry: Descriptor) -> list[Signature]:
+    """None for a referrer that turns out to be something else."""
+    if entry.artifact_type != PAYLOADS_TYPE:
+        bundle = _bundle(source, entry)
+        return [] if bundle is None else [bundle]
+    name = f"signatures {entry.digest}"
+    try:
+        layers = _layers(fetch_manifest(source, entry), name)
+    except _BAD as error:
+        return [Signature(TAG, name, b"", problem=str(error))]
+    return list(_payloads(source, layers))
 
 
 def _is_bundle(media_type: str) -> bool:
@@ -88,6 +113,8 @@ def _bundle(source: Source, entry: Descriptor) -> Signature | None:
     name = f"bundle {entry.digest}"
     try:
         manifest = parse_manifest(fetch_manifest(source, entry), name)
+        if not _says_signature(manifest.annotations):  # not every registry lists annotations
+            return None
         layers = manifest.layers if isinstance(manifest, ImageManifest) else ()
         if not any(_is_bundle(each.media_type) for each in layers):
             return _no_bundle(entry, name)
