@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import base64
+import copy
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from bpfman.errors import SignatureRefused
 from bpfman.images.trust.demand import Demand, Identity, Instance, Key
 from bpfman.images.trust.verifying import verify
 from tests.images.trust.authority import certificate_pem, new_key, pem
@@ -147,3 +149,19 @@ def test_a_log_of_version_2_tells_no_time():
     tiles = Sigstore(now=NOW, log=Rekor(NOW, tells_time=False))
     step, why = refused(tiles.keyless(), by_alice(tiles))
     assert (step, "nothing proves" in why) == ("timestamp", True)
+
+
+@pytest.mark.parametrize("newer", ["log", "certificate log", "authority"])
+def test_keys_that_are_newer_than_those_known(sigstore, newer):
+    """The hint says where to get them."""
+    other = Sigstore(now=NOW)
+    if newer != "log":
+        other.log = sigstore.log
+    if newer != "authority":
+        other.authority = copy.copy(sigstore.authority)
+    if newer == "certificate log":
+        other.authority.log_key = new_key()
+    with pytest.raises(SignatureRefused) as raised:
+        verify(found(other.keyless()), None, by_alice(sigstore), NOW)
+    assert raised.value.refusals[0][1] == ("certificate" if newer == "authority" else newer)
+    assert "update-trusted-root" in raised.value.hint

@@ -12,7 +12,7 @@ from bpfman.images.trust.case import Case, check_revoked, made, prove_case
 from bpfman.images.trust.identity import check_identity, check_own, holder_of
 from bpfman.images.trust.material import authority_of
 from bpfman.images.trust.path import check_path, find_path, load_certificate
-from bpfman.images.trust.refusal import CERTIFICATE, SIGNATURE, TIMESTAMP, Refusal
+from bpfman.images.trust.refusal import CERTIFICATE, OLD_KEYS, SIGNATURE, TIMESTAMP, Refusal
 from bpfman.images.trust.sct import check_promised
 from bpfman.images.trust.times import shown
 
@@ -79,7 +79,9 @@ def _key_of(certificate: x509.Certificate) -> PublicKey:
 def _issued_by(certificate: x509.Certificate, case: Case, times: tuple[float, ...]) -> Path:
     """A path that was good at all these times; of several bad ones the refusal of the one that got furthest."""
     best = Refusal(
-        CERTIFICATE, f"its issuer {certificate.issuer.rfc4514_string()[:200]} is none of {case.material.name}"
+        CERTIFICATE,
+        f"its issuer {certificate.issuer.rfc4514_string()[:200]} is none of {case.material.name}",
+        OLD_KEYS,
     )
     for authority in case.material.authorities:
         try:

@@ -8,7 +8,7 @@ or not: a bad proof is no slip.
 from __future__ import annotations
 
 from bpfman.images.trust.log import Logged, check_log
-from bpfman.images.trust.refusal import LOG, TIMESTAMP, Refusal
+from bpfman.images.trust.refusal import LOG, OLD_KEYS, TIMESTAMP, Refusal
 from bpfman.images.trust.times import shown
 from bpfman.model.value import NamedTuple
 
@@ -66,7 +66,9 @@ def prove(
     entries = (check_log(each, evidence, signers, material.logs, times) for each in evidence.entries)
     logged = tuple(each for each in entries if each is not None)
     if log and not logged:
-        raise Refusal(LOG, _missing("log entry", evidence.entries, material.name))
+        raise Refusal(
+            LOG, _missing("log entry", evidence.entries, material.name), OLD_KEYS if evidence.entries else ""
+        )
     proof = Proof(stamped, logged)
     _check_clock(proof.times, now)
     return proof

@@ -20,6 +20,11 @@ class Refusal(Exception):
         self.hint = hint
 
 
+# For what is by somebody that the instance does not know.
+OLD_KEYS = (
+    "if the instance has newer keys than are known here, `bpfman image update-trusted-root` fetches them"
+)
+
 DOCUMENT = "document"  # it is not what such documents are
 DIGEST = "digest"  # it was made for another image
 NAME = "name"  # it was made for another repository or tag

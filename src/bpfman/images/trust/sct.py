@@ -15,7 +15,7 @@ from cryptography.x509.certificate_transparency import LogEntryType
 from bpfman.images.trust import keys
 from bpfman.images.trust.material import known_by
 from bpfman.images.trust.path import extension
-from bpfman.images.trust.refusal import TRANSPARENCY, Refusal
+from bpfman.images.trust.refusal import OLD_KEYS, TRANSPARENCY, Refusal
 from bpfman.images.trust.times import shown
 
 TYPE_CHECKING = False
@@ -36,7 +36,9 @@ def check_promised(certificate: x509.Certificate, issuer: x509.Certificate, logs
         raise Refusal(TRANSPARENCY, "no log of certificates promises to have it (it has no SCT)")
     problems = [_problem(each, certificate, issuer, logs) for each in list(there)[:_MOST]]
     if "" not in problems:
-        raise Refusal(TRANSPARENCY, "; ".join(dict.fromkeys(problems)) or "its list of SCTs is empty")
+        strange = not any(known_by(logs, each.log_id) for each in there)
+        why = "; ".join(dict.fromkeys(problems)) or "its list of SCTs is empty"
+        raise Refusal(TRANSPARENCY, why, OLD_KEYS if problems and strange else "")
 
 
 def _problem(
