@@ -18,14 +18,10 @@ pytestmark = [pytest.mark.kernel, pytest.mark.network]
 #: What virtual machines have time for: something of each sort.
 ON_OTHER_KERNELS = {
     "load a program with maps",
-    "unload programs by detaching their links",
     "xdp: attach another member",
-    "xdp: detach the last",
-    "tc-ingress: attach a member while counting",
     "tc-ingress: detach one of several",
     "kprobe: attach",
     "fentry: detach",
-    "lsm: attach",
 }
 
 
