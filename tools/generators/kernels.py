@@ -33,7 +33,8 @@ attached, seen to run, and seen to stand still when it was detached.
 
 FOOT = """
 - **yes**: a test has shown it. **no**: the kernel is without, and bpfman says so in plain words. **–**: not tried.
-- 5.10 is older than what bpfman supports. It is here to show what an older kernel still does.
+- 5.10 is older than what bpfman supports. It is here to show what an older kernel still does: tracepoints, kprobes and
+  uprobes are attached by links that came with 5.15, so there bpfman says that they cannot be.
 - Debian's 6.1 is built without `CONFIG_FPROBE`, so that it has no kprobe.multi though Linux has it since 5.18.
 
 A kernel may be newer than a feature and be without it all the same: it was built without, or is locked down
@@ -45,6 +46,9 @@ A kernel may be newer than a feature and be without it all the same: it was buil
 `make test-vm KERNELS="5.10 sid"`. It needs root, x86-64 and Debian's package mirror, and takes some minutes, as the
 machines are emulated. A test that is skipped for want of something which `vmtest/features.py` says the kernel has fails
 the run; so does one that works where the table says it cannot.
+
+What takes too long for that runs when it is asked for, as all kills of all operations:
+`make test-vm KERNELS=6.12 ARGS=tests/manager/test_crash.py`. `ARGS` goes to pytest, and the page stays as it is.
 
 To look into a failure: `.venv/bin/python -m vmtest start 6.1 --name old`, then
 `.venv/bin/python -m vmtest exec old -- bpftool prog`, and `.venv/bin/python -m vmtest stop old`.
