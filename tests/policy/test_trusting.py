@@ -449,6 +449,17 @@ def test_what_is_allowed_may_be_loaded(machine, manager):
 
 
 @pytest.mark.kernel
+@pytest.mark.parametrize("text", ["forbid = ['change-results']", "kinds = ['xdp']", "allow = []"])
+def test_the_functions_of_a_struct_ops_are_judged(machine, manager, text):
+    """They are loaded together, by the name of what holds them, which is no program's."""
+    put_image(machine.registry, (OBJECTS / "struct_ops.o").read_bytes())
+    images = machine.says(f"[signing]\n{text}").images
+    with pytest.raises(CapabilityRefused):
+        images.load(manager, f"{machine.registry.host}/acme/meter", [ProgramSpec("struct_ops", "counted")])
+    images.load(manager, f"{machine.registry.host}/acme/meter", [ProgramSpec("xdp", "beside")])
+
+
+@pytest.mark.kernel
 def test_of_an_object_only_what_is_loaded_is_judged(machine, manager):
     put_image(machine.registry, (OBJECTS / "xdp_verdicts.o").read_bytes())
     forbidding = '[signing]\nforbid = ["drop-packets"]'

@@ -41,13 +41,13 @@ class Limits(NamedTuple):
         self, rule: str, image: str, manifest: CapabilityManifest, programs: Iterable[ProgramSpec]
     ) -> None:
         """CapabilityRefused unless these programs of the object may be loaded."""
-        found = {program.name: program for program in manifest.programs}
-        for spec in programs:  # for a name that is not there, loading has better words
-            if spec.name in found and (why := next(self._objections(found[spec.name], spec.type), "")):
-                raise CapabilityRefused(
-                    f'program "{spec.name}" of image {image} may not be loaded: {why}, by {rule}',
-                    "`bpfman image inspect` shows what the programs of an image can do",
-                )
+        for spec in programs:
+            for program in _meant(spec, manifest):
+                if why := next(self._objections(program, spec.type), ""):
+                    raise CapabilityRefused(
+                        f'program "{program.name}" of image {image} may not be loaded: {why}, by {rule}',
+                        "`bpfman image inspect` shows what the programs of an image can do",
+                    )
 
     def _objections(self, program: ProgramCapabilities, kind: str) -> Iterator[str]:
         if self.kinds is not None and kind not in self.kinds:
@@ -57,6 +57,15 @@ class Limits(NamedTuple):
         yield from _beyond(
             "calls the kernel function", program.kernel_functions, self.kfuncs, self.forbid_kfuncs
         )
+
+
+def _meant(spec: ProgramSpec, manifest: CapabilityManifest) -> list[ProgramCapabilities]:
+    """The programs that are loaded by a name: one, or all functions of a struct_ops.
+
+    All there are for a name that is none of theirs: what could be meant by it is not known here."""
+    if spec.type == "struct_ops":
+        return [each for each in manifest.programs if each.type == "struct_ops"]
+    return [each for each in manifest.programs if each.name == spec.name] or list(manifest.programs)
 
 
 _NO_LIMITS = (None, (), None, None, (), None, ())
