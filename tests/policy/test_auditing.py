@@ -7,8 +7,15 @@ import os
 
 import pytest
 
-from bpfman.errors import CapabilityRefused, ConfigurationError, SignatureRefused, StoreError, Unsigned
-from bpfman.images.pulling import ALWAYS, IF_NOT_PRESENT
+from bpfman.errors import (
+    CapabilityRefused,
+    ConfigurationError,
+    NotCached,
+    SignatureRefused,
+    StoreError,
+    Unsigned,
+)
+from bpfman.images.pulling import ALWAYS, IF_NOT_PRESENT, NEVER
 from bpfman.images.transport.location import Access
 from bpfman.manager import Manager, Planned
 from bpfman.manager.auditing import command_line, login_name, this_process
@@ -267,3 +274,14 @@ def test_a_signature_made_here_is_recorded(machine, layout):
     assert [(event.action, event.verdict, event.digest, event.rule) for event in made] == [
         ("sign", "signed", digest, "acme.key")
     ] * 2
+
+
+def test_what_cannot_be_judged_without_a_network_is_recorded(machine, layout):
+    machine.put()
+    access = Access(environment=machine.environment, patience=HASTE)
+    Images(str(machine.folder / "cache"), access=access, trust="everybody").pull(name(machine))
+    with pytest.raises(NotCached):
+        images(machine, layout).pull(name(machine), NEVER)
+    (event,) = events(layout)
+    assert event.verdict == REFUSED
+    assert "cached under another signing policy" in event.reason

@@ -13,6 +13,7 @@ from bpfman.images.labels import Labels, read_labels
 from bpfman.images.platform import byteorder_of, wanted_platform
 from bpfman.images.transport.location import open_source
 from bpfman.images.verdict import NO_RULES, Verdict
+from bpfman.model.audit import REFUSED
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -134,12 +135,8 @@ class Puller:
             return entry
         kept = self._decide_by_kept(entry, location, self._trust)
         if policy == NEVER:
-            if kept is None:
-                raise NotCached(
-                    f"image {location} was cached under another signing policy and pull policy is Never",
-                    "its signatures were not kept: pull it again, so that it is verified by the policy of now",
-                )
-            return self._renewed(entry, self._trust.check(kept), b"")
+            decision = kept or _unknown(entry, location, self._trust.policy(location))
+            return self._renewed(entry, self._trust.check(decision), b"")
         if kept is not None and kept.verified_digest:
             return self._renewed(entry, kept, b"")
         return self._verified_again(entry, location, self._trust)
@@ -231,6 +228,18 @@ class Puller:
             )  # fmt: skip
         except CacheError as error:
             self._complain(error)
+
+
+def _unknown(entry: Entry, location: Location, policy: str) -> Decision:
+    """A refusal for want of anything to judge by."""
+    from bpfman.images.policy.decision import Decision, Part
+
+    error = NotCached(
+        f"image {location} was cached under another signing policy and pull policy is Never",
+        "its signatures were not kept: pull it again, so that it is verified by the policy of now",
+    )
+    part = Part("the pull policy", REFUSED, str(error), error=error)
+    return Decision(str(location), entry.root, (part,), policy)
 
 
 def verdict_of(decision: Decision) -> Verdict:
