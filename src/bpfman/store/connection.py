@@ -153,18 +153,30 @@ class Connection:
         code = getattr(error, "sqlite_errorcode", 0)
         hint = _HINTS.get(code) or _HINTS.get(code & 0xFF, "")
         reason = "no space left for its -shm file" if code == _IOERR_SHMSIZE else error
-        if code & 0xFF == _CANTOPEN and _no_descriptor_is_left(folder):
-            reason, hint = "too many open files", "raise the limit (ulimit -n)"
+        if code & 0xFF == _CANTOPEN:  # SQLite says only that it cannot open a file
+            if _no_descriptor_is_left(folder):
+                reason, hint = "too many open files", "raise the limit (ulimit -n)"
+            elif _no_inode_is_left(folder):
+                reason = "no room for one more file (inodes)"
+                hint = "free some space on the file system of {folder} by removing files, and try again"
         return StoreError(f"database {self._path}: {reason}", hint.format(folder=folder))
 
 
 def _no_descriptor_is_left(folder: str) -> bool:
-    """SQLite says only that it cannot open a file."""
     try:
         os.close(os.open(folder, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         return error.errno in (errno.EMFILE, errno.ENFILE)
     return False
+
+
+def _no_inode_is_left(folder: str) -> bool:
+    """Not to be told where the file system does not count them."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_files > 0 and found.f_ffree == 0
 
 
 def nothing(sql: str, parameters: Sequence[object] = ()) -> list[Row]:
