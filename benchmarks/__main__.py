@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import commands, images, listings, operations, packets, table, trust
+from benchmarks import commands, images, kinds, listings, operations, packets, table, trust
 from benchmarks.machine import machine
 from benchmarks.row import Row
 
@@ -16,6 +16,7 @@ from benchmarks.row import Row
 GROUPS = {
     "commands": ("Commands, as whole processes", commands.rows, 40),
     "operations": ("Operations, in process", operations.rows, 40),
+    "kinds": ("Attaching and detaching each kind, in process", kinds.rows, 40),
     "packets": ("Packets", packets.rows, 15),
     "images": ("Images", images.rows, 40),
     "trust": ("Trust in images", trust.rows, 40),

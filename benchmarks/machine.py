@@ -21,6 +21,11 @@ def machine() -> dict[str, str]:
     }
 
 
+def emulated() -> bool:
+    """Whether the processor is software, whose times mean nothing."""
+    return "QEMU" in _processor() or "TCG" in _processor()
+
+
 def _processor() -> str:
     with open("/proc/cpuinfo") as file:
         names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]

@@ -52,7 +52,7 @@ class Place(NamedTuple):
 @contextmanager
 def place(kernel: Kernel | None = None) -> Iterator[Place]:
     with (
-        _runtime_dir() as directory,
+        runtime_dir() as directory,
         namespace() as ours,
         namespace() as other,
         veth_pair(ours, other) as pair,
@@ -67,7 +67,7 @@ def in_memory() -> str:
 
 
 @contextmanager
-def _runtime_dir() -> Iterator[str]:
+def runtime_dir() -> Iterator[str]:
     directory = tempfile.mkdtemp(prefix="bpfman-bench-", dir=in_memory())
     os.environ["BPFMAN_RUNTIME_DIR"] = directory
     try:

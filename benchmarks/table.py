@@ -23,7 +23,11 @@ Attaching to XDP has a part that is not bpfman's: on x86-64, from Linux 6.2 on, 
 XDP hook runs by waiting until no processor can be in the program before (`synchronize_rcu` in
 `kernel/bpf/dispatcher.c`). That takes two or more ticks, so 8 ms and more on a kernel that ticks 250 times a second.
 Packets do not wait: the new program runs before the wait begins. `link attach xdp` and "attach ... as member" include
-it; what is left is told beside them.
+it; what is left is told beside them. TCX, raw tracepoints and uprobes wait alike when they are attached.
+
+So has detaching a probe: the kernel waits for whoever may still run the program (`perf_event_detach_bpf_prog`,
+`uprobe_unregister_sync`), which takes some tens of milliseconds, about 100 for a uprobe. The program runs for nobody
+new by then, and other changes do not wait.
 """
 
 

@@ -19,6 +19,9 @@ ASKED = {
         "`link attach xdp`",
     ],
     "operations": ["load a small program", *(f"as member {member}" for member in (1, 2, 10, 100))],
+    "kinds": [
+        f"{what} {kind}" for kind in ("xdp", "tc", "tracepoint", "uprobe") for what in ("attach", "detach")
+    ],
     "packets": ["a lone member / the program alone", "each further member", "with accounting"],
     "images": ["pull and load an image", "load a cached image", "`program load image`, cached"],
     "trust": [
