@@ -5,7 +5,8 @@ PYTHON_ENV := .venv/bin/python
 # Where ip, tc and bpftool are; `su` without `-` leaves it out.
 export PATH := $(PATH):/usr/sbin:/sbin
 .DEFAULT_GOAL := help
-.PHONY: help venv system system-tests test test-sigstore test-vm demo bench docs lint format objects generated clean
+.PHONY: help venv system system-tests test test-sigstore test-vm demo bench bench-vm soak docs lint format objects \
+	generated clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +44,13 @@ demo: system .venv/installed ## see bpfman at work between two network namespace
 
 bench: system .venv/installed ## measure speed and memory (root); a table as text and JSON
 	$(PYTHON_ENV) -m benchmarks $(ARGS)
+
+bench-vm: .venv/installed ## attaching and detaching each kind on other kernels, as ratios (root; KERNELS='6.12')
+	@tools/setup.sh system vm
+	@for kernel in $(KERNELS); do $(PYTHON_ENV) -m vmtest run $$kernel -- $(PYTHON_ENV) -m benchmarks kinds $(ARGS); done
+
+soak: system .venv/installed ## put bpfman under load for minutes (root; ARGS='--minutes 10', ARGS=traffic)
+	@$(PYTHON_ENV) -m soak $(ARGS)
 
 docs: .venv/installed ## the documentation, as HTML in docs/_build/html
 	$(PYTHON_ENV) -m pip install --quiet --disable-pip-version-check -c tools/constraints.txt -e '.[docs]'

@@ -34,7 +34,13 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "tests" / "bpf_src"
 OBJECTS = ROOT / "tests" / "objects"
 COMPILER = OBJECTS / "COMPILER"
-FOLDERS = (SOURCES, ROOT / "examples", ROOT / "src" / "bpfman" / "testing", ROOT / "benchmarks")
+FOLDERS = (
+    SOURCES,
+    ROOT / "examples",
+    ROOT / "src" / "bpfman" / "testing",
+    ROOT / "benchmarks",
+    ROOT / "soak",
+)
 
 EXIT_STALE, EXIT_OTHER_COMPILER = 1, 3
 
