@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
+import shutil
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import hashes
@@ -21,8 +25,6 @@ from tests.images.trust.authority import Authority, certificate_pem, der, moment
 from tests.images.trust.rekor import Rekor, b64, canonical
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cryptography import x509
 
 DIGEST = digest_of(b"the image's manifest")
@@ -64,6 +66,13 @@ def statement(digest: str = DIGEST, predicate: str = SIGN, **subject: object) ->
 
 def pae(data: bytes, kind: str = IN_TOTO) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind.encode(), len(data), data)
+
+
+def folder_for_all_tests() -> Path:
+    """A new folder that goes when the process does: for what hypothesis uses in many examples."""
+    path = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, path)
+    return Path(path)
 
 
 class Sigstore:

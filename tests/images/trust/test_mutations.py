@@ -8,9 +8,7 @@ import contextlib
 import copy
 import functools
 import json
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +21,7 @@ from bpfman.images.trust.evidence import Evidence, LogEntry
 from bpfman.images.trust.simple_signing import read_simple_signing
 from bpfman.images.trust.verifying import verify
 from tests.images.trust.authority import ALICE, ISSUER, new_key
-from tests.images.trust.instance import Sigstore, found
+from tests.images.trust.instance import Sigstore, folder_for_all_tests, found
 from tests.images.trust.rekor import Rekor, canonical
 
 NOW = time.time()
@@ -38,7 +36,7 @@ MANY = settings(max_examples=150, deadline=None)
 
 @functools.cache
 def sigstore(version: int) -> Sigstore:
-    return Sigstore(Path(tempfile.mkdtemp()), NOW, Rekor(NOW, tells_time=version == 1))
+    return Sigstore(folder_for_all_tests(), NOW, Rekor(NOW, tells_time=version == 1))
 
 
 @functools.cache

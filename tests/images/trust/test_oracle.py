@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import functools
 import json
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 from cryptography.x509 import ExtensionNotFound
@@ -22,7 +20,7 @@ from bpfman.images.trust.bundle import read_bundle
 from bpfman.images.trust.demand import Demand, Identity
 from bpfman.images.trust.verifying import verify
 from tests.images.trust.authority import ALICE, ISSUER, MINUTES, Authority, new_key
-from tests.images.trust.instance import Sigstore, found
+from tests.images.trust.instance import Sigstore, folder_for_all_tests, found
 from tests.images.trust.rekor import Rekor, canonical
 from tests.images.trust.test_mutations import at, is_base64, paths, replaced
 
@@ -31,12 +29,12 @@ NOW = time.time()
 
 @functools.cache
 def sigstore(version: int) -> Sigstore:
-    return Sigstore(Path(tempfile.mkdtemp()), NOW, Rekor(NOW, tells_time=version == 1))
+    return Sigstore(folder_for_all_tests(), NOW, Rekor(NOW, tells_time=version == 1))
 
 
 @functools.cache
 def oracle(version: int) -> Verifier:
-    path = Path(tempfile.mkdtemp()) / "trusted_root.json"
+    path = folder_for_all_tests() / "trusted_root.json"
     path.write_text(json.dumps(sigstore(version).trusted_root()))
     return Verifier(trusted_root=TrustedRoot.from_file(str(path)))
 
