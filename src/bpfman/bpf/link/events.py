@@ -42,13 +42,19 @@ def link(program_fd: int, event: int, what: str, cookie: int = 0) -> Link:
     try:
         return Link(bpf_links.perf_event(program_fd, event, ATTACH_PERF_EVENT, cookie))
     except OSError as error:
-        if error.errno == errno.EINVAL and not _supported(program_fd):
-            raise Unsupported(
-                "this kernel has no links on perf events, which came with Linux 5.15", "use a newer kernel"
-            ) from error
+        if error.errno == errno.EINVAL:
+            require(program_fd)
         raise KernelRefused(what, error.errno or 0, _hint(error.errno or 0)) from error
     finally:
         os.close(event)
+
+
+def require(program_fd: int) -> None:
+    """Raises Unsupported where the kernel has no such links."""
+    if not _supported(program_fd):
+        raise Unsupported(
+            "this kernel has no links on perf events, which came with Linux 5.15", "use a newer kernel"
+        )
 
 
 def _supported(program_fd: int) -> bool:

@@ -63,6 +63,7 @@ def create(kind: Kind, program_fd: int, target: UsdtAttach) -> Link:
         try:
             return second(program_fd, file, places, cookies, pid)
         except OSError as error:
+            events.require(program_fd)
             raise _explained(what, error, target) from error
 
 
