@@ -40,7 +40,7 @@ FEATURES = {
     "tp_btf": Feature("tracepoints by their types (BTF)"),
     "kprobe": Feature("entries of kernel functions", _PERF_LINK),
     "modules": Feature("functions of modules, by kprobe", _PERF_LINK),
-    "module:function": Feature("functions of a module by its name", "6.7"),
+    "module:function": Feature("functions of a module by its name", _PERF_LINK),
     "kretprobe": Feature("returns of kernel functions", _PERF_LINK),
     "kprobe.multi": Feature("entries of many kernel functions at once", "5.18", _NO_FPROBE),
     "kretprobe.multi": Feature("returns of many kernel functions at once", "5.18", _NO_FPROBE),

@@ -58,7 +58,7 @@ def create(kind: Kind, program_fd: int, target: KprobeAttach) -> Link:
 def _explained(what: str, error: OSError, target: KprobeAttach) -> Exception:
     from bpfman.bpf import kallsyms
 
-    function = target.fn_name.rpartition(":")[2]  # MODULE:FUNCTION, where the kernel takes it (6.7)
+    function = target.fn_name.rpartition(":")[2]  # MODULE:FUNCTION
     if error.errno in (errno.ENOENT, errno.EINVAL, errno.EADDRNOTAVAIL, errno.EILSEQ):
         names = kallsyms.functions()
         if function not in names:

@@ -112,7 +112,7 @@ KPROBE = _row(
         Argument(
             "fn_name",
             "FUNCTION",
-            "The function, as /proc/kallsyms has it; of a module, also MODULE:FUNCTION (Linux 6.7).",
+            "The function, as /proc/kallsyms has it; of a module, also MODULE:FUNCTION.",
         )
     ],
     flags=[OFFSET],
