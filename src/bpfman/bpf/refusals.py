@@ -45,6 +45,13 @@ def hint(error: int, *needed: str) -> str:
         are, them = ("are", "them") if len(missing) > 1 else ("is", "it")
         return f"{' and '.join(missing)} {are} missing: run as root, outside of a container that drops {them}"
     mode = lockdown()
+    if mode == "integrity":
+        # Linux itself refuses only writes to user memory then; kernels with patches of their own refuse more.
+        return (
+            "the kernel is locked down (integrity), and some refuse programs that could read or change them then: use "
+            "a tracepoint, boot without lockdown= and Secure Boot, or look into `dmesg` for a security module or a "
+            "seccomp filter that refuses it"
+        )
     if mode and mode != "none":
         return (
             f"the kernel is locked down ({mode}), and refuses programs that could read or change it, whoever asks: "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-# What sigstore publishes at tuf-repo-cdn.sigstore.dev, as sigstore-python 4.5.1 brings it.
+# What sigstore publishes at tuf-repo-cdn.sigstore.dev; made by tools/generators/sigstore_public.py.
 PUBLIC_ROOT = os.path.join(os.path.dirname(__file__), "sigstore_public.json")
 
 
