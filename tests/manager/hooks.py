@@ -18,6 +18,7 @@ from bpfman.model.hook import CHAIN_TYPES
 from bpfman.model.kinds import ATTACH_TCX_EGRESS, ATTACH_TCX_INGRESS
 from bpfman.model.value import NamedTuple
 from bpfman.syscalls import bpf
+from bpfman.syscalls.interfaces import interface
 from bpfman.syscalls.namespaces import entered
 
 TYPE_CHECKING = False
@@ -145,11 +146,27 @@ def in_kernel(program_id: int | None) -> KernelProgram:
     return found
 
 
+def wait_until(condition, within: float = 5.0) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 def until_gone(programs: list[int]) -> None:
     """The kernel frees what nobody holds a moment later."""
-    deadline = time.monotonic() + 5
-    while any(program_by_id(program) for program in programs):
-        assert time.monotonic() < deadline
+    wait_until(lambda: not any(program_by_id(program) for program in programs))
+
+
+def until_runs_no_xdp(end: End) -> None:
+    """A link whose last pin went lets go of its interface a moment after its id is free."""
+
+    def runs_none() -> bool:
+        with entered(end.namespace.path):
+            found = interface(end.ifindex)
+            return found is None or found.xdp is None
+
+    wait_until(runs_none)
 
 
 def verdict_of(program_id: int) -> int:

@@ -20,7 +20,7 @@ from bpfman.errors import Interrupted
 from bpfman.model.program import Program
 from bpfman.syscalls import mounts
 from bpfman.testing.network import VethPair
-from tests.manager.hooks import OBJECTS, until_gone
+from tests.manager.hooks import OBJECTS, until_gone, until_runs_no_xdp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,11 +97,9 @@ def _exchange_map_pin(scene: Scene) -> None:
 
 
 def _remove_xdp_link(scene: Scene) -> None:
-    """The kernel detaches it a moment later."""
     hook = scene.manager.find_hook("xdp", scene.end.interface, "", scene.netns)
-    link = scene.manager.chain(hook).record.kernel_link_id
     os.unlink(scene.layout.chain_link(hook))
-    wait_until_gone(link or 0)
+    until_runs_no_xdp(scene.end)
 
 
 def _remove_chain_pin(scene: Scene) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from bpfman import tcx, tracepoint
 from bpfman.bpf.info import link_by_id
-from bpfman.bpf.link.link import wait_until_gone
 from bpfman.errors import ForeignProgram, InvalidRequest
 from bpfman.model.hook import CHAIN_TYPES
 from bpfman.syscalls import mounts
@@ -25,6 +24,7 @@ from tests.manager.hooks import (
     run_tc,
     tcx_programs,
     until_gone,
+    until_runs_no_xdp,
 )
 
 pytestmark = [pytest.mark.kernel, pytest.mark.network]
@@ -32,9 +32,8 @@ pytestmark = [pytest.mark.kernel, pytest.mark.network]
 
 def remove_link_pin(manager, hooked: Hooked) -> None:
     """Nothing else holds the link: it detaches, a moment later."""
-    link = manager.chain(hooked.hook(manager)).record.kernel_link_id
     os.unlink(manager.layout.chain_link(hooked.hook(manager)))
-    wait_until_gone(link)
+    until_runs_no_xdp(hooked.end)
 
 
 def remove_chain_pin(manager, hooked: Hooked) -> None:

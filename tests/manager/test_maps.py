@@ -8,7 +8,6 @@ import re
 import struct
 import subprocess
 import sys
-import time
 from functools import partial
 
 import pytest
@@ -18,6 +17,7 @@ from bpfman.bpf import pin as bpf_pin
 from bpfman.bpf.program import Program
 from bpfman.errors import InvalidRequest, MapNotFound, MapOwnerNotFound
 from tests.bpf.crafted import OBJECTS, read_object
+from tests.manager.hooks import wait_until
 
 pytestmark = pytest.mark.kernel
 
@@ -319,10 +319,3 @@ def with_entries(data, old, new):
     changed, count = pattern.subn(lambda match: array + match[1] + struct.pack("=I", new), data)
     assert count == 1
     return changed
-
-
-def wait_until(condition, within=5.0):
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

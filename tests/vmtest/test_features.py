@@ -71,6 +71,8 @@ def test_a_reason_names_its_feature(reason, feature):
         ("this kernel has no netfilter", OLD, True),
         ("this kernel has no netfilter", NEW, False),
         ("this kernel has no netfilter", OWN, True),
+        ("this kernel has no netkit, which came with Linux 6.7 and needs CONFIG_NETKIT", OWN, True),
+        ("this kernel has no netkit, which came with Linux 6.7 and needs CONFIG_NETKIT", NEW, False),
         ("this kernel is locked down: Operation not permitted", OLD, False),
         ("this kernel is locked down: Operation not permitted", OWN, True),
         ("needs the command bpftool", OLD, False),
