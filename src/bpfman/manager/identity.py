@@ -10,7 +10,6 @@ chain that runs on; that is known by its pin.  Called by what looks, by attachin
 from __future__ import annotations
 
 from bpfman.model.link import ChainDetails
-from bpfman.model.targets import StructOpsAttach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +35,10 @@ def link_of(kernel: Kernel, link: LinkRecord, program: ProgramRecord) -> KernelL
     if isinstance(link.details, ChainDetails):
         # What it runs changes with each change of the chain, and says nothing.
         return found if is_alive(kernel, program) or _is_pinned(kernel, link) else None
-    if isinstance(link.details, StructOpsAttach):  # a link of a map: the kernel tells no program
+    if program.type == "struct_ops":  # a link of a map: the kernel tells no program
+        from bpfman.model.targets import StructOpsAttach  # here, since most listings have none
+
+        assert isinstance(link.details, StructOpsAttach)
         same = not found.program_id and found.target_obj_id in (link.details.map_id, 0)
     else:
         same = found.program_id == link.program_id
