@@ -16,8 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bpfman.model.kinds import Kind
 
-_BTF = "/sys/kernel/btf/vmlinux"
-
 
 def fix(program: int, kind: Kind, function: str) -> None:
     """Fix a program of an open object to `function`.  SymbolNotFound names near ones; Unsupported where the kernel has
@@ -29,37 +27,34 @@ def fix(program: int, kind: Kind, function: str) -> None:
 
 
 def _explained(kind: Kind, function: str) -> Exception:
-    from bpfman.bpf import kallsyms
+    from bpfman.bpf import kallsyms, kernel_btf
     from bpfman.bpf.near import symbol_not_found
 
-    if not os.path.exists(_BTF):
+    if not os.path.exists(kernel_btf.PATH):
         return Unsupported(
-            f"this kernel has no BTF, which {kind.name} programs need ({_BTF} does not exist)",
-            "use a kernel built with CONFIG_DEBUG_INFO_BTF, or a kprobe in place of fentry and fexit",
+            f"this kernel has no BTF, which {kind.name} programs need ({kernel_btf.PATH} does not exist)",
+            "use a kernel built with CONFIG_DEBUG_INFOkernel_btf.PATH, or a kprobe in place of fentry and fexit",
         )
-    prefix = kind.symbol_prefix
-    names = {name.removeprefix(prefix) for name in kallsyms.functions() if name.startswith(prefix)}
-    if kind.name == "iter":
-        names = _iterators()
+    names = _known(kind)
     if function in names:
         return Unsupported(
             f'{kind.name} cannot be attached to "{function}": it is not in the BTF of the kernel or its modules',
             "it may be inlined, in assembler or in a module without BTF; attach a kprobe",
         )
-    hint = f"targets: {', '.join(sorted(names))}" if kind.name == "iter" else kallsyms.hint(prefix + function)
+    hint = (
+        f"targets: {', '.join(sorted(names))}"
+        if kind.name == "iter"
+        else kallsyms.hint(kind.symbol_prefix + function)
+    )
     return symbol_not_found(f"{kind.name} target", function, names, hint)
 
 
-def _iterators() -> set[str]:
-    """What there are iterators over, by the types of their contexts: their functions are dropped after boot."""
-    from bpfman.bpf import btf_types
-    from bpfman.bpf.btf import Btf
+def _known(kind: Kind) -> set[str]:
+    """What there is to fix a program of that kind to."""
+    from bpfman.bpf import kallsyms, kernel_btf
 
-    with open(_BTF, "rb") as file:
-        kernel = Btf.parse(file.read())
-    names = (kernel.name(type_id) for type_id in kernel.ids(btf_types.KIND_STRUCT))
-    return {
-        name.removeprefix("bpf_iter__")
-        for name in names
-        if name.startswith("bpf_iter__") and "__safe" not in name
-    }
+    prefix = kind.symbol_prefix
+    if kind.name == "iter":  # their functions are dropped after boot, the types of their contexts are not
+        found = kernel_btf.structs(kernel_btf.read(), "bpf_iter__")
+        return {name for name in found if "__safe" not in name}
+    return {name.removeprefix(prefix) for name in kallsyms.functions() if name.startswith(prefix)}

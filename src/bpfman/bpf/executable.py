@@ -124,17 +124,17 @@ class Executable(Descriptor):
 
     def offset_of(self, address: int) -> int:
         """The file offset of a virtual address in code; ObjectError where it is in none."""
-        for kind, flags, offset, start, _, size, _, _ in self._segments:
-            if kind == _PT_LOAD and flags & _PF_X and start <= address < start + size:
-                return int(address - start + offset)
-        raise ObjectError(f"address {address:#x} is in no code of the file")
+        return self._offset(address, _PF_X, "code")
 
     def offset_of_data(self, address: int) -> int:
         """The file offset of a virtual address in data; ObjectError where it is in none."""
+        return self._offset(address, 0, "data")
+
+    def _offset(self, address: int, execute: int, what: str) -> int:
         for kind, flags, offset, start, _, size, _, _ in self._segments:
-            if kind == _PT_LOAD and not flags & _PF_X and start <= address < start + size:
+            if kind == _PT_LOAD and flags & _PF_X == execute and start <= address < start + size:
                 return int(address - start + offset)
-        raise ObjectError(f"address {address:#x} is in no data of the file")
+        raise ObjectError(f"address {address:#x} is in no {what} of the file")
 
     def is_code(self, offset: int) -> bool:
         """Whether a file offset lies in what is mapped for execution."""

@@ -43,9 +43,8 @@ def functions_in(file: File, container_pid: int = 0) -> dict[str, int]:
         if not program.has_symbols():
             for debug in debug_files.of(program, file, container_pid):
                 found = {**symbols.functions(debug), **found}
-        return {
-            name: program.offset_of(address) for name, address in found.items() if _is_code(program, address)
-        }
+        places = ((name, _offset(program, address)) for name, address in found.items())
+        return {name: offset for name, offset in places if offset is not None}
 
 
 def _find(program: Executable, file: File, symbol: str, container_pid: int) -> Symbol | None:
@@ -56,21 +55,21 @@ def _find(program: Executable, file: File, symbol: str, container_pid: int) -> S
 
 
 def _in_code(program: Executable, target: str, symbol: str, address: int) -> int:
-    try:
-        return program.offset_of(address)
-    except ObjectError:
+    offset = _offset(program, address)
+    if offset is None:
         raise InvalidRequest(
             f"{symbol} in {target} is no code: it is in no part of the file that is mapped for execution",
             "a probe is put on an instruction: give a function",
-        ) from None
+        )
+    return offset
 
 
-def _is_code(program: Executable, address: int) -> bool:
+def _offset(program: Executable, address: int) -> int | None:
+    """None for what is no code."""
     try:
-        program.offset_of(address)
+        return program.offset_of(address)
     except ObjectError:
-        return False
-    return True
+        return None
 
 
 def _implementation(program: Executable, file: File, target: str, symbol: str) -> int:

@@ -12,7 +12,7 @@ import errno
 import struct
 
 from bpfman.bpf import btf_types as types
-from bpfman.bpf.btf import Btf
+from bpfman.bpf import kernel_btf
 from bpfman.errors import KernelRefused, Unsupported
 from bpfman.syscalls import bpf, libbpf
 
@@ -20,11 +20,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bpfman.bpf.btf import Btf
     from bpfman.bpf.object_operations import Operations
     from bpfman.bpf.object_summary import ObjectSummary
     from bpfman.model.program import ProgramSpec
 
-_VMLINUX = "/sys/kernel/btf/vmlinux"
 _PREFIX = "bpf_struct_ops_"  # of the kernel's structs that wrap what can be replaced
 F_LINK = 1 << 13  # BPF_F_LINK (6.4): registered by a link, not by writing the map
 
@@ -103,11 +103,10 @@ class Chosen:
 def kernel_types() -> Btf:
     """The kernel's BTF; Unsupported where there is none."""
     try:
-        with open(_VMLINUX, "rb") as file:
-            return Btf.parse(file.read())
+        return kernel_btf.read()
     except OSError:
         raise Unsupported(
-            f"this kernel has no BTF, which struct_ops programs need ({_VMLINUX} does not exist)",
+            f"this kernel has no BTF, which struct_ops programs need ({kernel_btf.PATH} does not exist)",
             "use a kernel built with CONFIG_DEBUG_INFO_BTF",
         ) from None
 
@@ -118,11 +117,7 @@ def require(operations: Operations, kernel: Btf) -> None:
         return
     from bpfman.bpf.near import near
 
-    known = sorted(
-        name.removeprefix(_PREFIX)
-        for type_id in kernel.ids(types.KIND_STRUCT)
-        if (name := kernel.name(type_id)).startswith(_PREFIX) and name != f"{_PREFIX}common_value"
-    )
+    known = sorted(kernel_btf.structs(kernel, _PREFIX) - {"common_value"})
     alike = near(operations.type, known)
     raise Unsupported(
         f"this kernel does not let programs take the place of {operations.type}"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bpfman.images.contents import Image
     from bpfman.images.platform import ByteOrder, Platform
     from bpfman.images.policy.decision import Decision
-    from bpfman.images.policy.evidence import Evidence, Recorder
+    from bpfman.images.policy.evidence import Evidence
     from bpfman.images.transfer import Source
     from bpfman.images.transport.location import Access, Location
     from bpfman.model.program import ProgramSpec
@@ -46,10 +46,12 @@ if TYPE_CHECKING:
             programs: tuple[ProgramSpec, ...],
         ) -> None: ...
 
-    class Judge(Trust, Protocol):
-        """What the Puller asks.  `check` is told the decision that counts, and raises what a refusal says: one by what
-        was kept does not count while the registry can still be asked."""
+    class Judge(Protocol):
+        """What the Puller asks of those rules.  `check` is told the decision that counts, and raises what a refusal
+        says: one by what was kept does not count while the registry can still be asked."""
 
+        def policy(self, location: Location) -> str: ...
+        def decide(self, location: Location, digests: tuple[str, ...], evidence: Evidence) -> Decision: ...
         def check(self, decision: Decision) -> Decision: ...
 
 
@@ -149,8 +151,10 @@ class Puller:
         return None if data is None else trust.decide(location, _digests(entry), Kept(data, str(location)))
 
     def _verified_again(self, entry: Entry, location: Location, trust: Judge) -> Entry:
+        from bpfman.images.policy.evidence import recorder
+
         with open_source(location, self._access) as source:
-            evidence = self._recorder(source)
+            evidence = recorder(source, self._access)
             decision = trust.check(trust.decide(location, _digests(entry), evidence))
         return self._renewed(entry, decision, evidence.dump())
 
@@ -161,12 +165,6 @@ class Puller:
         except CacheError as error:
             self._complain(error)
             return renewed
-
-    def _recorder(self, source: Source) -> Recorder:
-        from bpfman.images.policy.containers.lookaside import fetcher
-        from bpfman.images.policy.evidence import Recorder
-
-        return Recorder(source, fetcher(self._access))
 
     def _complain(self, error: CacheError) -> None:
         """An image that cannot be kept can still be used."""
@@ -181,16 +179,22 @@ class Puller:
 
         with open_source(location, self._access) as source:
             image = resolve(source, platform, source.manifest())
-            evidence = self._recorder(source)
-            verdict = NO_RULES
-            if self._trust is not None:
-                digests = tuple(dict.fromkeys((image.root.digest, image.digest)))
-                decision = self._trust.decide(location, digests, evidence)
-                verdict = verdict_of(self._trust.check(decision))
+            verdict, evidence = self._judged(location, source, image)
             data, labels = self._known(image, platform) or self._unpack(source, image, platform)
         if self._keep and location.reference is not None:
-            self._store(location, platform, image, data, labels, verdict, evidence.dump())
+            self._store(location, platform, image, data, labels, verdict, evidence)
         return Pulled(str(location), image.digest, data, labels, False, verdict)
+
+    def _judged(self, location: Location, source: Source, image: Image) -> tuple[Verdict, bytes]:
+        """What the rules say, and the signatures that they looked at."""
+        if self._trust is None:
+            return NO_RULES, b""
+        from bpfman.images.policy.evidence import recorder
+
+        digests = tuple(dict.fromkeys((image.root.digest, image.digest)))
+        evidence = recorder(source, self._access)
+        decision = self._trust.check(self._trust.decide(location, digests, evidence))
+        return verdict_of(decision), evidence.dump()
 
     def _known(self, image: Image, platform: Platform) -> tuple[bytes, Labels] | None:
         """What the cache has of the same manifest under another name."""
@@ -224,7 +228,7 @@ class Puller:
         try:
             self._cache.store(
                 str(location), str(platform), image, data, labels,
-                verdict, evidence=evidence if self._trust else b"",
+                verdict, evidence=evidence,
             )  # fmt: skip
         except CacheError as error:
             self._complain(error)

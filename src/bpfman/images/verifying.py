@@ -9,8 +9,7 @@ from __future__ import annotations
 from bpfman.errors import PlatformMissing
 from bpfman.images.contents import resolve
 from bpfman.images.platform import wanted_platform
-from bpfman.images.policy.containers.lookaside import fetcher
-from bpfman.images.policy.evidence import Recorder
+from bpfman.images.policy.evidence import recorder
 from bpfman.images.transport.location import open_source
 
 TYPE_CHECKING = False
@@ -29,4 +28,4 @@ def decide(location: Location, rules: Rules, access: Access) -> Decision:
         except PlatformMissing:
             own = root.digest
         digests = tuple(dict.fromkeys((root.digest, own)))
-        return rules.decide(location, digests, Recorder(source, fetcher(access)))
+        return rules.decide(location, digests, recorder(source, access))

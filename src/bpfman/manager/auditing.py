@@ -45,11 +45,8 @@ class AuditSettings(NamedTuple):
 def audit_settings(config: Mapping[str, object], path: str, layout: Layout) -> AuditSettings:
     """What the configuration file at `path` says; beside the store where it says nothing.  ConfigurationError."""
     table = Table(config.get("audit", {}), "audit", path, _KEYS)
-    directory = table.text("directory", layout.audit_dir)
-    if not directory.startswith("/"):
-        raise table.unexpected("directory", directory, "an absolute path")
     return AuditSettings(
-        directory,
+        table.path("directory", layout.audit_dir),
         table.number("max_bytes", MAX_BYTES, 4096),
         table.number("files", FILES, 0),
         table.boolean("required", True),

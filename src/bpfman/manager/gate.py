@@ -7,14 +7,16 @@ says so.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 from bpfman.errors import BpfmanError
-from bpfman.images.verdict import Verdict
+from bpfman.images.verdict import UNDECIDED, Verdict
 from bpfman.manager.configuration import read_config_if_there
 from bpfman.model.audit import LOAD, REFUSED, UNSIGNED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any, Literal
 
     from bpfman.images.capability import CapabilityManifest
@@ -89,7 +91,7 @@ class Guard:
 
 
 class Gate:
-    """Is the Trust of a Puller, and records what refuses; `admit` is the last step before an image is used."""
+    """Judges for a Puller, and records what refuses; `pass_through` is the last step before an image is used."""
 
     def __init__(
         self, trust: Trust | None, auditor: Auditor | None, action: str, image: str, programs: tuple[ProgramSpec, ...],
@@ -110,19 +112,13 @@ class Gate:
 
     def policy(self, location: Location) -> str:
         assert self._trust is not None
-        try:
+        with self._recording(""):
             return self._trust.policy(location)
-        except BpfmanError as error:
-            self._record("", Verdict(REFUSED, reason=str(error)))
-            raise
 
     def decide(self, location: Location, digests: tuple[str, ...], evidence: Evidence) -> Decision:
         assert self._trust is not None
-        try:
+        with self._recording(digests[0]):
             return self._trust.decide(location, digests, evidence)
-        except BpfmanError as error:
-            self._record(digests[0], Verdict(REFUSED, reason=str(error)))
-            raise
 
     def check(self, decision: Decision) -> Decision:
         """The decision that counts: raises what a refusal says, and records it."""
@@ -131,26 +127,13 @@ class Gate:
             self._record(decision.digest, Verdict(REFUSED, part.rule, part.reason, decision.policy))
         return decision.check()
 
-    def admit(
-        self,
-        location: Location,
-        manifest: Callable[[], CapabilityManifest],
-        programs: tuple[ProgramSpec, ...] = (),
-    ) -> None:
-        """CapabilityRefused where these programs may not be loaded."""
-        if self._trust is not None:
-            self._trust.admit(location, manifest, programs)
-
     def pass_through(
         self, location: Location, pulled: Pulled, manifest: Callable[[], CapabilityManifest]
     ) -> None:
         """Let an image in, record that, and warn where nobody vouches for it.  CapabilityRefused, StoreError."""
-        try:
-            self.admit(location, manifest, self._programs)
-        except BpfmanError as error:
-            verdict = pulled.verdict._replace(verdict=REFUSED, reason=str(error))
-            self._record(pulled.digest, verdict)
-            raise
+        if self._trust is not None:
+            with self._recording(pulled.digest, pulled.verdict):
+                self._trust.admit(location, manifest, self._programs)
         self._record(pulled.digest, pulled.verdict, cached=pulled.from_cache)
         if pulled.verdict.verdict == UNSIGNED:
             self._warn(
@@ -158,6 +141,15 @@ class Gate:
                 f"{'what was loaded' if self._action == LOAD else 'it'}. To refuse such images, write "
                 f"`allow_unsigned = false` below [signing] in {self._config}"
             )
+
+    @contextmanager
+    def _recording(self, digest: str, known: Verdict = UNDECIDED) -> Iterator[None]:
+        """Whatever keeps an image out by an error is a refusal, by the rule that is `known`."""
+        try:
+            yield
+        except BpfmanError as error:
+            self._record(digest, known._replace(verdict=REFUSED, reason=str(error)))
+            raise
 
     def _record(self, digest: str, verdict: Verdict, *, cached: bool = False) -> None:
         if self._auditor is not None:

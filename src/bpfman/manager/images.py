@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from bpfman.images.registry.credentials import Credentials
     from bpfman.images.transport.location import Location
     from bpfman.images.trust.signing import Signed
-    from bpfman.manager.gate import Trusting
+    from bpfman.manager.gate import Gate, Trusting
     from bpfman.manager.manager import Manager
     from bpfman.model.audit import Who
     from bpfman.model.program import Program, ProgramSpec
@@ -110,7 +110,10 @@ class Images:
         no object for this machine."""
         location = self._location(image)
         gate = self._guard.gate(PULL, image, (), self._layout)
-        pulled = Puller(self.cache, self._access, _read, trust=gate.rules).pull(location, policy)
+        return self._let_in(gate, Puller(self.cache, self._access, _read, trust=gate.rules), location, policy)
+
+    def _let_in(self, gate: Gate, puller: Puller, location: Location, policy: str) -> Pulled:
+        pulled = puller.pull(location, policy)
         gate.pass_through(location, pulled, partial(_capabilities, pulled, self._access.environment))
         return pulled
 
@@ -137,8 +140,7 @@ class Images:
         action = VERIFY if manager.dry_run else LOAD  # of what is only planned, nothing is let in
         gate = self._guard.gate(action, image, tuple(programs), self._layout or manager.layout)
         puller = Puller(self.cache, self._access, _read, self._warn or _ignore, gate.rules, keep=keep)
-        pulled = puller.pull(location, policy)
-        gate.pass_through(location, pulled, partial(_capabilities, pulled, self._access.environment))
+        pulled = self._let_in(gate, puller, location, policy)
         source = ImageSource(image, pulled.digest, policy)
         spec = LoadSpec(tuple(programs), None, source, globals, metadata, map_owner_id, owner)
         return manager.load(spec, pulled.data)

@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bpfman.bpf.object import LoadedMap, LoadedObject, LoadedProgram
     from bpfman.manager.work import Work
-    from bpfman.model.program import ImageSource, LoadSpec, ProgramSpec
+    from bpfman.model.program import LoadSpec, ProgramSpec
 
 MAX_OBJECT = 16 << 20  # bytes
 
@@ -40,7 +40,7 @@ class Request(NamedTuple):
     @property
     def name(self) -> str:
         """What libbpf names the object's internal maps after."""
-        return _source(self.spec)[1].rpartition("/")[2].partition(".")[0] or "object"
+        return source_of(self.spec)[1].rpartition("/")[2].partition(".")[0] or "object"
 
     @property
     def shares_maps(self) -> bool:
@@ -73,15 +73,11 @@ def read_object(path: str) -> bytes:
     return data
 
 
-def source_of(path: str | None, image: ImageSource | None) -> tuple[str, str]:
+def source_of(loaded: LoadSpec | ProgramRecord) -> tuple[str, str]:
     """Where an object came from: kind ("file", "image", "unknown") and the path or image as typed."""
-    if path is not None:
-        return "file", path
-    return ("image", image.url) if image else ("unknown", "")
-
-
-def _source(spec: LoadSpec) -> tuple[str, str]:
-    return source_of(spec.source_path, spec.image)
+    if loaded.source_path is not None:
+        return "file", loaded.source_path
+    return ("image", loaded.image.url) if loaded.image else ("unknown", "")
 
 
 def _summary(spec: LoadSpec, data: bytes) -> ObjectSummary:
@@ -90,7 +86,7 @@ def _summary(spec: LoadSpec, data: bytes) -> ObjectSummary:
     try:
         return ObjectSummary.parse(data, sys.byteorder)
     except ObjectError as error:
-        kind, source = _source(spec)
+        kind, source = source_of(spec)
         what = {"file": f'object file "{source}"', "image": f"object of image {source}"}.get(kind, "object")
         raise ObjectError(f"{what}: {error}", error.hint) from None
 
@@ -281,7 +277,7 @@ def _program_steps(
         work.kernel.remove_directory(work.layout.map_dir(program_id))
 
     def publish() -> None:
-        kind, source = _source(request.spec)
+        kind, source = source_of(request.spec)
         note = bytecode.Provenance(record.name, source, kind, record.created_at)
         bytecode.publish(work.layout, program_id, request.data, note)
 

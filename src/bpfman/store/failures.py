@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 
-from bpfman.errors import StoreError
+from bpfman.errors import TOO_MANY_FILES, StoreError
 
 _ELSEWHERE = "or choose another directory with --runtime-dir"
 _HINTS = {
@@ -23,7 +23,7 @@ _HINTS = {
     errno.ELOOP: f"a symbolic link is there where a file belongs: move it away, {_ELSEWHERE}",
     errno.ENOENT: "the runtime directory was removed meanwhile: try again",
     errno.EFBIG: "files may not grow that far: raise the limit (ulimit -f)",
-    errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
+    errno.EMFILE: TOO_MANY_FILES[errno.EMFILE],
 }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bpfman.bpf.link.link import Link
     from bpfman.bpf.sight import File
     from bpfman.model.kinds import Kind
-    from bpfman.model.targets import UprobeAttach
+    from bpfman.model.targets import UprobeAttach, UsdtAttach
 
 
 def check(kind: Kind, target: UprobeAttach) -> None:
@@ -40,7 +40,7 @@ def create(kind: Kind, program_fd: int, target: UprobeAttach) -> Link:
     return events.link(program_fd, event, what)
 
 
-def find(target: UprobeAttach) -> File:
+def find(target: UprobeAttach | UsdtAttach) -> File:
     """The file; a process that is asked for must be there, and be one that the kernel can watch from here."""
     if target.pid:
         processes.own_number(target.pid)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 from struct import Struct
 
-from bpfman.bpf import executable, info, processes, sight, usdt, usdt_arguments
+from bpfman.bpf import executable, info, processes, usdt, usdt_arguments
 from bpfman.bpf.link import events, uprobe, uprobe_multi
 from bpfman.bpf.link.link import Link
 from bpfman.bpf.map import Map
@@ -41,14 +41,14 @@ def check(kind: Kind, target: UsdtAttach) -> None:
         raise InvalidRequest(
             f'"{target.marker}" is not of the form PROVIDER:NAME', "such as python:gc__start"
         )
-    with _find(target) as file:
+    with uprobe.find(target) as file:
         _sites(file, target)
 
 
 def create(kind: Kind, program_fd: int, target: UsdtAttach) -> Link:
     what = f"attach {kind.name} to {target}"
     pid = processes.own_number(target.pid) if target.pid else 0
-    with _find(target) as file:
+    with uprobe.find(target) as file:
         places = _sites(file, target)
         cookies = _cookies(program_fd, places, target.cookie)
         first, second = _at_once, _one_by_one
@@ -71,12 +71,6 @@ def _explained(what: str, error: OSError, target: UsdtAttach) -> Exception:
     if error.errno == errno.ESRCH:
         return ProcessNotFound(f"{what}: process {target.pid} is gone")
     return uprobe.explained(what, error, target.pid)
-
-
-def _find(target: UsdtAttach) -> File:
-    if target.pid:
-        processes.own_number(target.pid)
-    return sight.find(target.target, target.pid, target.container_pid)
 
 
 def _sites(file: File, target: UsdtAttach) -> list[Site]:

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 def run(args: Arguments) -> None:
     from bpfman.cli.command import UsageError
+    from bpfman.images.policy.public import fetched_root
     from bpfman.images.trust.public import PUBLIC_MIRROR, update_trusted_root
 
     if bool(args.mirror) != bool(args.root):
         raise UsageError(
             "--mirror and --root go together: where an instance's keys are, and whom to believe about them"
         )
-    path = args.file or f"{args.image_cache_dir}/trusted_root.json"
+    path = args.file or fetched_root(args.image_cache_dir)
     changed = update_trusted_root(path, args.mirror or PUBLIC_MIRROR, _read(args.root) if args.root else None)
     emit(f"{'updated' if changed else 'unchanged'}: {path}\n")
 

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from bpfman.images.policy.signing import Rule
     from bpfman.images.trust.demand import Identity
 
-_IDENTITY = (
-    "certificate_identity", "certificate_identity_regexp", "certificate_oidc_issuer", "certificate_oidc_issuer_regexp"
-)  # fmt: skip
-
 
 def run(args: Arguments) -> None:
     from bpfman.cli.render.decision import decision_json, decision_lines
@@ -60,12 +56,14 @@ def _change(args: Arguments) -> Callable[[Rule], Rule]:
 
 
 def _identities(args: Arguments) -> tuple[Identity, ...]:
-    given = [getattr(args, key) or "" for key in _IDENTITY]
+    from bpfman.images.policy.signing import IDENTITY
+
+    given = [getattr(args, key) or "" for key in IDENTITY]
     if not any(given):
         return ()
     for exact in (0, 2):
         if bool(given[exact]) == bool(given[exact + 1]):
-            flag = "--" + _IDENTITY[exact].replace("_", "-")
+            flag = "--" + IDENTITY[exact].replace("_", "-")
             raise UsageError(f"an identity needs exactly one of {flag} and {flag}-regexp")
     from bpfman.images.trust.demand import Identity
 

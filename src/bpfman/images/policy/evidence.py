@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bpfman.images.manifest import Descriptor
     from bpfman.images.transfer import Source
+    from bpfman.images.transport.location import Access
 
     class Evidence(Source, Protocol):
         """Where an image is, and where its signatures are.  `lookaside` gives what is at a URL, None for nothing."""
@@ -34,49 +35,66 @@ _MOST = 4 << 20  # bytes; an image with more signatures than that must be looked
 
 
 class Recorder:
-    """Asks `source` and keeps the answers."""
+    """Asks `source`, each question once however many rules ask it, and keeps the answers."""
 
     def __init__(self, source: Source, fetch: Callable[[str], bytes | None]) -> None:
         self._source = source
         self._fetch = fetch
-        self._kept: dict[str, dict[str, Any]] = {
-            "manifests": {},
-            "blobs": {},
-            "referrers": {},
-            "lookaside": {},
-        }
+        self._manifests: dict[str, Document | ImageNotFound] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._referrers: dict[str, tuple[Descriptor, ...]] = {}
+        self._lookaside: dict[str, bytes | None] = {}
 
     def __str__(self) -> str:
         return str(self._source)
 
     def manifest(self, version: str = "") -> Document:
-        try:
-            found = self._source.manifest(version)
-        except ImageNotFound:
-            self._kept["manifests"][version] = None
-            raise
-        self._kept["manifests"][version] = [_text(found.data), found.media_type, found.digest]
+        if version not in self._manifests:
+            try:
+                self._manifests[version] = self._source.manifest(version)
+            except ImageNotFound as error:
+                self._manifests[version] = error
+        found = self._manifests[version]
+        if isinstance(found, ImageNotFound):
+            raise found
         return found
 
     def blob(self, descriptor: Descriptor) -> bytes:
-        found = self._source.blob(descriptor)
-        self._kept["blobs"][descriptor.digest] = _text(found)
+        found = self._blobs.get(descriptor.digest)
+        if found is None or len(found) != descriptor.size:  # of which the source says what is wrong
+            found = self._blobs[descriptor.digest] = self._source.blob(descriptor)
         return found
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
-        found = self._source.referrers(digest)
-        self._kept["referrers"][digest] = list(map(as_json, found))
-        return found
+        if digest not in self._referrers:
+            self._referrers[digest] = self._source.referrers(digest)
+        return self._referrers[digest]
 
     def lookaside(self, url: str) -> bytes | None:
-        found = self._fetch(url)
-        self._kept["lookaside"][url] = None if found is None else _text(found)
-        return found
+        if url not in self._lookaside:
+            self._lookaside[url] = self._fetch(url)
+        return self._lookaside[url]
 
     def dump(self) -> bytes:
         """All of it; nothing at all where that would be too much."""
-        found = documents.dump(self._kept)
+        found = documents.dump({
+            "manifests": {version: _manifest(each) for version, each in self._manifests.items()},
+            "blobs": {digest: _text(each) for digest, each in self._blobs.items()},
+            "referrers": {digest: list(map(as_json, each)) for digest, each in self._referrers.items()},
+            "lookaside": {url: None if each is None else _text(each) for url, each in self._lookaside.items()},
+        })  # fmt: skip
         return found if len(found) <= _MOST else b""
+
+
+def _manifest(found: Document | ImageNotFound) -> list[str] | None:
+    return None if isinstance(found, ImageNotFound) else [_text(found.data), found.media_type, found.digest]
+
+
+def recorder(source: Source, access: Access) -> Recorder:
+    """For the signatures of an image in `source`, and those beside its registry."""
+    from bpfman.images.policy.containers.lookaside import fetcher
+
+    return Recorder(source, fetcher(access))
 
 
 class Kept:

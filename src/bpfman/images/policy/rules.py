@@ -82,8 +82,7 @@ class Rules:
 
     def policy(self, location: Location) -> str:
         """Identifies the rules that an image is under.  ConfigurationError where what they name cannot be read."""
-        found = self.applicable(location)
-        return identity_of(found.own, found.requirements, found.where)
+        return _identity(self.applicable(location))
 
     def decide(self, location: Location, digests: tuple[str, ...], evidence: Evidence) -> Decision:
         """What all the rules say, also where the first refuses.
@@ -94,7 +93,7 @@ class Rules:
         for each in found.requirements or ():
             ask = partial(self._requirement, each, found, location, digests[-1], evidence)
             parts.append(_asked(found.where, location, ask))
-        return Decision(str(location), digests[0], tuple(parts), self.policy(location))
+        return Decision(str(location), digests[0], tuple(parts), _identity(found))
 
     def _own(
         self, found: Applicable, location: Location, digests: tuple[str, ...], evidence: Evidence
@@ -128,6 +127,10 @@ class Rules:
         rule = self._signing.rule_for(location)
         if rule.limits:
             rule.limits.check(rule.where, str(location), manifest(), programs)
+
+
+def _identity(found: Applicable) -> str:
+    return identity_of(found.own, found.requirements, found.where)
 
 
 def _asked(rule: str, location: Location, ask: Callable[[], Part]) -> Part:

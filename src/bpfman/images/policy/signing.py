@@ -32,7 +32,7 @@ _SHARED = (
 )  # fmt: skip
 TOP = (*_SHARED, "containers_policy", "scopes")
 SCOPE = (*_SHARED, "scope", "reject")
-_IDENTITY = (
+IDENTITY = (
     "certificate_identity", "certificate_identity_regexp", "certificate_oidc_issuer", "certificate_oidc_issuer_regexp"
 )  # fmt: skip
 _WILDCARDS = (".*", ".+", "^.*$", "^.+$")
@@ -143,20 +143,13 @@ def _read_rule(table: Table, base: Rule) -> Rule:
         verify_enabled=table.boolean("verify_enabled", base.verify_enabled or signers),
         keys=_keys(table) if signers else base.keys,
         identities=_identities(table) if signers else base.identities,
-        trusted_root=_path(table, "trusted_root") or base.trusted_root,
+        trusted_root=table.path("trusted_root") or base.trusted_root,
         require_log=table.boolean("require_log", False) if "require_log" in table else base.require_log,
         require_timestamp=table.boolean("require_timestamp", base.require_timestamp),
         revoked=base.revoked | _revoked(table),
         reject=base.reject,
         limits=read_limits(table, base.limits),
     )
-
-
-def _path(table: Table, key: str) -> str:
-    path = table.text(key)
-    if path and not path.startswith("/"):
-        raise table.unexpected(key, path, "an absolute path")
-    return path
 
 
 def _keys(table: Table) -> tuple[str, ...]:
@@ -182,7 +175,7 @@ def _revoked(table: Table) -> frozenset[str]:
 
 
 def _identities(table: Table) -> tuple[Identity, ...]:
-    tables = table.tables("trusted_identities", _IDENTITY)
+    tables = table.tables("trusted_identities", IDENTITY)
     found = tuple(_identity(each) for each in tables)
     if len(found) > 1 and any(map(_is_anybody, found)):
         raise table.wrong(
@@ -193,8 +186,8 @@ def _identities(table: Table) -> tuple[Identity, ...]:
 
 
 def _identity(table: Table) -> Identity:
-    subject, subject_regexp = _one_of(table, *_IDENTITY[:2])
-    issuer, issuer_regexp = _one_of(table, *_IDENTITY[2:])
+    subject, subject_regexp = _one_of(table, *IDENTITY[:2])
+    issuer, issuer_regexp = _one_of(table, *IDENTITY[2:])
     return Identity(subject, subject_regexp, issuer, issuer_regexp)
 
 

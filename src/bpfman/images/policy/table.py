@@ -53,6 +53,13 @@ class Table:
             raise self.unexpected(key, found, "a text in quotes")
         return found
 
+    def path(self, key: str, default: str = "") -> str:
+        """An absolute path."""
+        found = self.text(key, default)
+        if found and not found.startswith("/"):
+            raise self.unexpected(key, found, "an absolute path")
+        return found
+
     def number(self, key: str, default: int, least: int) -> int:
         found = self._found.get(key, default)
         if type(found) is not int or found < least:

@@ -11,6 +11,7 @@ import os
 import ssl
 
 from bpfman.errors import ImageError
+from bpfman.images.home import home_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _SYSTEM = ("/etc/containers/certs.d", "/etc/docker/certs.d")
 
 def directory_of(host: str, environment: Mapping[str, str]) -> str | None:
     """The directory with certificates for `host[:port]`, or None."""
-    home = environment.get("HOME") or os.path.expanduser("~")
+    home = home_of(environment)
     config = environment.get("XDG_CONFIG_HOME") or f"{home}/.config"
     places = (f"{base}/{host}" for base in (f"{config}/containers/certs.d", *_SYSTEM))
     return next((place for place in places if os.path.isdir(place)), None)

@@ -15,6 +15,7 @@ import os
 
 from bpfman.errors import ImageError, InvalidRequest, MalformedImage
 from bpfman.images import documents
+from bpfman.images.home import home_of
 from bpfman.images.limits import MAX_ANSWER
 from bpfman.images.reference import DOCKER_HUB
 from bpfman.model.value import NamedTuple
@@ -84,7 +85,7 @@ def auth_files(environment: Mapping[str, str]) -> Iterator[str]:
     """Where credentials may be, in the order of who wins.
 
     Without XDG_RUNTIME_DIR, as under sudo, podman keeps them in /run/containers/UID."""
-    home = environment.get("HOME") or os.path.expanduser("~")
+    home = home_of(environment)
     if named := environment.get("REGISTRY_AUTH_FILE"):
         yield named
     runtime = environment.get("XDG_RUNTIME_DIR")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
     from cryptography.x509 import Certificate
 
@@ -61,7 +62,7 @@ def is_usable(key: object) -> bool:
     return isinstance(key, ed25519.Ed25519PublicKey)
 
 
-def spki(key: PublicKey) -> bytes:
+def spki(key: CertificatePublicKeyTypes) -> bytes:
     """SubjectPublicKeyInfo in DER: what fingerprints and log ids are made of."""
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 

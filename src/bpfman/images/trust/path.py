@@ -30,7 +30,7 @@ _UNDERSTOOD = {
     ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
 }  # fmt: skip
 _LONGEST = 8
-_UNREADABLE = (
+UNREADABLE = (
     ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
 )  # fmt: skip
 
@@ -46,7 +46,7 @@ def parse_certificate(der: bytes) -> x509.Certificate:
             found = x509.load_der_x509_certificate(der)
             list(found.extensions), found.subject, found.issuer
             found.not_valid_before_utc, found.not_valid_after_utc  # noqa: B018
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise ValueError(f"a certificate that cannot be read ({error})") from None
     return found
 

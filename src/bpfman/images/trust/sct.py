@@ -69,7 +69,7 @@ def _signed(
         b"\0\0",  # version 1, certificate timestamp
         _milliseconds(sct).to_bytes(8, "big"),
         b"\0\1",  # precert_entry
-        hashlib.sha256(_key_of(issuer)).digest(),
+        hashlib.sha256(keys.spki(issuer.public_key())).digest(),
         len(body).to_bytes(3, "big"),
         body,
         len(sct.extension_bytes).to_bytes(2, "big"),
@@ -80,9 +80,3 @@ def _signed(
 def _milliseconds(sct: SignedCertificateTimestamp) -> int:
     moment = sct.timestamp.replace(tzinfo=UTC)
     return int(moment.replace(microsecond=0).timestamp()) * 1000 + moment.microsecond // 1000
-
-
-def _key_of(issuer: x509.Certificate) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    return issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

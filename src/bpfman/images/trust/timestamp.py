@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
+from bpfman.images.trust import path
 from bpfman.images.trust.refusal import TIMESTAMP, Refusal
 from bpfman.images.trust.times import shown
 from bpfman.model.value import NamedTuple
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 
 # What cryptography and this library raise of bytes that are no timestamp, or have no certificate where one belongs.
-_UNREADABLE = (
-    ValueError, TypeError, OverflowError, UnsupportedAlgorithm,
-    x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
-)  # fmt: skip
+_UNREADABLE = (*path.UNREADABLE, OverflowError, UnsupportedAlgorithm)
 
 
 class Stamped(NamedTuple):
@@ -74,7 +72,5 @@ def _problem(response: TimeStampResponse, signature: bytes, authority: Authority
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
+    constraints = path.extension(certificate, x509.BasicConstraints)
+    return constraints is not None and constraints.ca

@@ -78,7 +78,7 @@ def _what_is_wrong_with(path: str) -> str:
 
 
 def _write_note(work: Work, record: ProgramRecord) -> None:
-    kind, source = source_of(record.source_path, record.image)
+    kind, source = source_of(record)
     note = bytecode.Provenance(record.name, source, kind, record.created_at)
     bytecode.write_provenance(work.layout, record.program_id, note)
 

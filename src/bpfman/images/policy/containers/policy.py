@@ -10,6 +10,7 @@ import os
 
 from bpfman.errors import ConfigurationError, MalformedImage
 from bpfman.images import documents
+from bpfman.images.home import home_of
 from bpfman.images.policy.containers.fields import Fields
 from bpfman.images.policy.containers.requirement import (
     ANYTHING,
@@ -40,7 +41,7 @@ _PATHS = ("oci", "oci-archive", "dir")  # transports whose scopes are absolute p
 
 def find_policy(environment: Mapping[str, str]) -> str | None:
     """The first that exists of the user's and the system's."""
-    home = environment.get("HOME") or os.path.expanduser("~")
+    home = home_of(environment)
     places = (f"{home}/.config/containers/policy.json", _SYSTEM)
     return next((place for place in places if os.path.lexists(place)), None)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from bpfman.errors import ConfigurationError
+from bpfman.images.home import home_of
 from bpfman.images.policy.scopes import scopes_of
 from bpfman.model.value import NamedTuple
 
@@ -56,7 +57,7 @@ class Registries(NamedTuple):
 
 def read_registries(environment: Mapping[str, str]) -> Registries:
     """ConfigurationError for files that are not what they must be."""
-    home = environment.get("HOME") or os.path.expanduser("~")
+    home = home_of(environment)
     own = f"{home}/.config/containers/registries.d"
     directory = own if os.path.isdir(own) else _SYSTEM
     lookaside = _ROOTS_LOOKASIDE if os.geteuid() == 0 else f"file://{home}/.local/share/containers/sigstore"
