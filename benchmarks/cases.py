@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import bpfman
 from benchmarks.place import OBJECTS
 from bpfman.errors import KernelRefused, Unsupported
 from bpfman.model import targets
-from bpfman.syscalls import mounts
+from bpfman.testing import cgroups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -171,20 +170,7 @@ def _explained(error: KernelRefused | Unsupported) -> str:
 
 
 @contextmanager
-def cgroups(name: str, count: int) -> Iterator[list[str]]:
-    """New cgroups without a process in them; none where cgroup v2 is not mounted."""
-    roots = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
-    root = next((root for root in roots if mounts.is_mount_point_of(str(root), "cgroup2")), None)
-    if root is None:
-        yield [""] * count
-        return
-    made: list[Path] = []
-    try:
-        for number in range(count):
-            path = root / f"bpfman-{name}-{os.getpid()}-{number}"
-            path.mkdir()
-            made.append(path)
-        yield [str(path) for path in made]
-    finally:
-        for path in made:
-            path.rmdir()
+def empty_cgroups(count: int) -> Iterator[list[str]]:
+    """New cgroups without a process in them; empty paths where cgroup v2 is not mounted."""
+    with ExitStack() as held:
+        yield [held.enter_context(cgroups.cgroup()) if cgroups.root() else "" for _ in range(count)]

@@ -13,7 +13,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.cases import CASES, Case, Here, cgroups, why_not
+from benchmarks.cases import CASES, Case, Here, empty_cgroups, why_not
 from benchmarks.clock import median, ms, seconds
 from benchmarks.machine import emulated
 from benchmarks.place import place
@@ -72,7 +72,7 @@ class Times(NamedTuple):
 
 def rows(effort: int) -> Iterator[Row]:
     kernel = Timed()
-    with place(kernel) as node, cgroups("bench", 1) as [group], tempfile.TemporaryDirectory() as folder:
+    with place(kernel) as node, empty_cgroups(1) as [group], tempfile.TemporaryDirectory() as folder:
         interfaces = [node.interface] * 3
         here = Here(node.netns, *interfaces, group, _netkit(node), _marked(f"{folder}/marked"))
         cases = [case for case in CASES if not why_not(node.manager, case, here)]

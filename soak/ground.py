@@ -10,7 +10,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.cases import CASES, Here, cgroups, why_not
+from benchmarks.cases import CASES, Here, empty_cgroups, why_not
 from benchmarks.place import runtime_dir
 from bpfman import Layout, Manager
 from bpfman.testing.network import namespace
@@ -69,7 +69,7 @@ def interfaces(count: int) -> Iterator[tuple[Namespace, list[str]]]:
 @contextmanager
 def places(count: int) -> Iterator[list[Here]]:
     """So many places to attach to, none of which shares anything with another but the namespace."""
-    with interfaces(3 * count) as (inside, names), cgroups("soak", count) as groups:
+    with interfaces(3 * count) as (inside, names), empty_cgroups(count) as groups:
         threes = zip(names[::3], names[1::3], names[2::3], strict=True)
         yield [
             Here(inside.path, *three, group, number=number)

@@ -5,47 +5,33 @@ The kinds are those that `test_kinds` tries, with what they are attached to ther
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from functools import partial
 
 import pytest
 
 from bpfman.model.targets import CgroupAttach
-from bpfman.syscalls import mounts
+from bpfman.testing import cgroups
 from tests.manager import test_kinds
 from tests.manager.operations import Operation
 
 
-@contextmanager
-def _cgroup():
-    """An empty cgroup of the test's own."""
-    roots = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
-    root = next((path for path in roots if mounts.is_mount_point_of(path, "cgroup2")), None)
-    if root is None:
-        pytest.skip("needs a mounted cgroup v2")
-    made = f"{root}/bpfman-crash-{os.getpid()}"
-    os.mkdir(made)
-    try:
-        yield made
-    finally:
-        os.rmdir(made)
-
-
-def _load(file, spec, world):
+def _load(file, spec, target, world):
+    """What is attached to is made here too: what is killed later could not take it away."""
+    if isinstance(target, CgroupAttach):
+        world.cgroup = world.held.enter_context(cgroups.cgroup())
     world.ids["program"] = test_kinds.load(world.manager, file, spec).record.program_id
 
 
 def _attach(target, world, manager):
     if isinstance(target, CgroupAttach):
-        target = target._replace(cgroup=world.held.enter_context(_cgroup()))
+        target = target._replace(cgroup=world.cgroup)
     elif "netns" in target._fields:
         target = target._replace(netns=world.veth.a.namespace.path)
     test_kinds.attach(manager, manager.program(world.ids["program"]), target)
 
 
 def _prepare_attached(file, spec, target, world):
-    _load(file, spec, world)
+    _load(file, spec, target, world)
     _attach(target, world, world.manager)
 
 
@@ -58,7 +44,7 @@ def _operations():
         file, spec, target, *_ = list(case.values)
         kind = case.id
         for operation in (
-            Operation(f"{kind}: attach", partial(_load, file, spec), partial(_attach, target)),
+            Operation(f"{kind}: attach", partial(_load, file, spec, target), partial(_attach, target)),
             Operation(f"{kind}: detach", partial(_prepare_attached, file, spec, target), _detach),
         ):
             yield pytest.param(operation, id=operation.name, marks=case.marks)

@@ -17,6 +17,7 @@ from bpfman.errors import ForeignProgram
 from bpfman.model.hook import CHAIN_TYPES
 from bpfman.model.targets import CgroupAttach, PerfEventAttach
 from bpfman.syscalls import mounts
+from bpfman.testing import cgroups
 from tests.manager.hooks import (
     OBJECTS,
     Trails,
@@ -28,7 +29,6 @@ from tests.manager.hooks import (
     run_tc,
     tcx_programs,
 )
-from tests.manager.test_kinds import cgroup
 
 REFUSED = re.compile("busy|can't replace active", re.IGNORECASE)
 CPUS = os.cpu_count() or 1
@@ -315,7 +315,7 @@ class TestLinksOfTheirOwn:
         [program] = manager.load_file(
             f"{OBJECTS}/other_kinds.o", [ProgramSpec("cgroup_skb", "on_cgroup_skb")]
         )
-        with cgroup() as path:
+        with cgroups.cgroup() as path:
             manager.attach(program.record.program_id, CgroupAttach(cgroup=path))
             assert tell(manager) == []
         told = tell_when_there_is_something(manager)

@@ -34,7 +34,7 @@ from bpfman.model.targets import (
     UprobeAttach,
     UprobeMultiAttach,
 )
-from bpfman.syscalls import mounts
+from bpfman.testing import cgroups
 
 pytestmark = pytest.mark.kernel
 
@@ -137,25 +137,18 @@ CASES = [
 
 
 @contextmanager
-def cgroup():
+def inside_a_cgroup():
     """A cgroup of the test's own, with this process in it."""
-    root = next(
-        (p for p in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified") if mounts.is_mount_point_of(p, "cgroup2")),
-        None,
-    )
-    if root is None:
-        pytest.skip("needs a mounted cgroup v2")
+    root = Path(cgroups.root() or pytest.skip("needs a mounted cgroup v2"))
     before = next(
         line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")
     )
-    made = Path(root) / f"bpfman-test-{os.getpid()}"
-    made.mkdir()
-    try:
-        (made / "cgroup.procs").write_text(str(os.getpid()))
-        yield str(made)
-    finally:
-        (Path(root) / before[4:] / "cgroup.procs").write_text(str(os.getpid()))
-        made.rmdir()
+    with cgroups.cgroup() as made:
+        Path(made, "cgroup.procs").write_text(str(os.getpid()))
+        try:
+            yield made
+        finally:
+            (root / before[4:] / "cgroup.procs").write_text(str(os.getpid()))
 
 
 @contextmanager
@@ -164,7 +157,7 @@ def where(target):
     if not isinstance(target, CgroupAttach):
         yield target
         return
-    with cgroup() as path:
+    with inside_a_cgroup() as path:
         yield target._replace(cgroup=path)
 
 

@@ -157,6 +157,7 @@ class World:
     def __init__(self, layout: Layout, veth: VethPair, held: ExitStack) -> None:
         """`held` is what an operation made beside it, which goes with it."""
         self.layout, self.veth, self.held = layout, veth, held
+        self.cgroup = ""  # an operation that needs one makes it
         self.manager = Manager(layout, warn=print)
         self.ids: dict[str, int] = {}
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from bpfman.testing import leaks
+from bpfman.testing import cgroups, leaks
 
 
 def test_an_open_namespace_descriptor_is_reported_until_it_is_closed():
@@ -51,11 +51,20 @@ def test_a_named_network_namespace_is_reported_until_it_is_removed():
 
 
 @pytest.mark.kernel
+def test_a_cgroup_of_a_test_is_reported_until_it_is_removed(cgroup):
+    before = leaks.of_machine()
+    with cgroups.cgroup() as made:
+        assert f"cgroup: {os.path.basename(made)}" in leaks.left_since(before, leaks.of_machine)
+        assert os.path.basename(cgroup) in before["cgroup"]
+    assert not [line for line in leaks.left_since(before, leaks.of_machine) if line.startswith("cgroup")]
+
+
+@pytest.mark.kernel
 def test_a_pinned_program_is_reported_with_its_pin_and_its_mount(tmp_path):
     """In a mount namespace of its own, so that nothing is mounted where others can see it."""
     script = f"""
 import json, subprocess
-from bpfman.testing import leaks
+from bpfman.testing import cgroups, leaks
 before = leaks.of_machine()
 subprocess.run(["mount", "-t", "bpf", "bpf", "{tmp_path}"], check=True)
 subprocess.run(["bpftool", "prog", "load", "tests/objects/xdp_pass.o", "{tmp_path}/pinned"], check=True)

@@ -16,6 +16,7 @@ import pytest
 from bpfman.manager.manager import Manager
 from bpfman.store.layout import Layout
 from bpfman.syscalls import mounts
+from bpfman.testing import cgroups
 from bpfman.testing.network import Namespace, VethPair, namespace, veth_pair
 
 TYPE_CHECKING = False
@@ -66,6 +67,16 @@ def veth(netns: Namespace) -> Iterator[VethPair]:
     """A veth pair: `a` in the test's `netns`, `b` in a second namespace; addresses are IPv4."""
     with namespace() as other, veth_pair(netns, other) as pair:
         yield pair
+
+
+@pytest.fixture
+def cgroup() -> Iterator[str]:
+    """The path of a cgroup of the test's own, without a process in it."""
+    _require()
+    if not cgroups.root():
+        pytest.skip("needs a mounted cgroup v2")
+    with cgroups.cgroup() as made:
+        yield made
 
 
 def _require(*commands: str) -> None:

@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import time
 
+from bpfman.testing import cgroups
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,10 +45,12 @@ def of_process() -> Snapshot:
 
 
 def of_machine() -> Snapshot:
-    """What outlives a process: named network namespaces, mounts, pins, loaded programs (those need bpftool)."""
+    """What outlives a process: named network namespaces, tests' cgroups, mounts, pins, loaded programs (for which it
+    needs bpftool)."""
     mounts = list(_mounts())
     return {
         "network namespace": frozenset(_names("/run/netns")),
+        "cgroup": frozenset(name for name in _names(cgroups.root()) if name.startswith(cgroups.PREFIX)),
         "mount": frozenset(f"{place} ({kind})" for place, kind in mounts),
         "pin": frozenset(pin for place, kind in mounts if kind == "bpf" for pin in _files_below(place)),
         "program": frozenset(_programs()),
