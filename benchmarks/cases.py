@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,10 @@ import bpfman
 from benchmarks.place import OBJECTS
 from bpfman.errors import KernelRefused, Unsupported
 from bpfman.model import targets
+from bpfman.syscalls.namespaces import entered
 from bpfman.testing import cgroups
+from bpfman.testing.netkit import add_netkit
+from tests import usdt_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -167,6 +171,29 @@ def _explained(error: KernelRefused | Unsupported) -> str:
     if isinstance(error, KernelRefused) and error.errno not in _REFUSALS:
         raise error
     return str(error)
+
+
+def netkit_device(netns: str, number: int = 0) -> str:
+    """A netkit device in the namespace; empty where the kernel has none."""
+    name = f"nk{number}"
+    try:
+        with entered(netns):
+            add_netkit(name, f"{name}peer", netns)
+    except KernelRefused as refused:
+        if refused.errno != errno.EOPNOTSUPP:
+            raise
+        return ""
+    return name
+
+
+@contextmanager
+def marked_program() -> Iterator[str]:
+    """A program with USDT markers; empty without a compiler."""
+    if not usdt_program.can_build():
+        yield ""
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield usdt_program.build(f"{folder}/marked")
 
 
 @contextmanager

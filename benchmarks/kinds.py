@@ -6,24 +6,16 @@ In an emulated machine times mean nothing: there a row is a ratio to attaching a
 
 from __future__ import annotations
 
-import errno
-import shutil
-import subprocess
-import tempfile
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.cases import CASES, Case, Here, empty_cgroups, why_not
+from benchmarks.cases import CASES, Case, Here, empty_cgroups, marked_program, netkit_device, why_not
 from benchmarks.clock import median, ms, seconds
 from benchmarks.machine import emulated
 from benchmarks.place import place
 from benchmarks.row import Row
 from bpfman.bpf.kernel import Kernel
 from bpfman.bpf.link.link import Ending
-from bpfman.errors import KernelRefused
-from bpfman.syscalls.namespaces import entered
-from tests.manager.test_netkit import add_netkit
-from tests.usdt_program import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -72,9 +64,9 @@ class Times(NamedTuple):
 
 def rows(effort: int) -> Iterator[Row]:
     kernel = Timed()
-    with place(kernel) as node, empty_cgroups(1) as [group], tempfile.TemporaryDirectory() as folder:
+    with place(kernel) as node, empty_cgroups(1) as [group], marked_program() as marked:
         interfaces = [node.interface] * 3
-        here = Here(node.netns, *interfaces, group, _netkit(node), _marked(f"{folder}/marked"))
+        here = Here(node.netns, *interfaces, group, netkit_device(node.netns), marked)
         cases = [case for case in CASES if not why_not(node.manager, case, here)]
         unit = _reference(node, kernel, here) if emulated() else 0.0
         for case in cases:
@@ -82,26 +74,6 @@ def rows(effort: int) -> Iterator[Row]:
                 ("attach", "detach"), _times(node, kernel, case, here, effort), strict=True
             ):
                 yield _row(f"{what} {case.kind}", times, unit)
-
-
-def _netkit(node: Place) -> str:
-    """A netkit device in the namespace; empty where the kernel has none."""
-    try:
-        with entered(node.netns):
-            add_netkit("nk0", "nk1", node.netns)
-    except KernelRefused as refused:
-        if refused.errno != errno.EOPNOTSUPP:
-            raise
-        return ""
-    return "nk0"
-
-
-def _marked(path: str) -> str:
-    """A program with USDT markers; empty without a compiler."""
-    if shutil.which("cc") is None:
-        return ""
-    subprocess.run(["cc", "-O2", "-o", path, str(SOURCE)], check=True)
-    return path
 
 
 def _reference(node: Place, kernel: Timed, here: Here) -> float:

@@ -10,7 +10,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.cases import CASES, Here, empty_cgroups, why_not
+from benchmarks.cases import CASES, Here, empty_cgroups, marked_program, netkit_device, why_not
 from benchmarks.place import runtime_dir
 from bpfman import Layout, Manager
 from bpfman.testing.network import namespace
@@ -69,17 +69,21 @@ def interfaces(count: int) -> Iterator[tuple[Namespace, list[str]]]:
 @contextmanager
 def places(count: int) -> Iterator[list[Here]]:
     """So many places to attach to, none of which shares anything with another but the namespace."""
-    with interfaces(3 * count) as (inside, names), empty_cgroups(count) as groups:
+    with (
+        interfaces(3 * count) as (inside, names),
+        empty_cgroups(count) as groups,
+        marked_program() as marked,
+    ):
         threes = zip(names[::3], names[1::3], names[2::3], strict=True)
         yield [
-            Here(inside.path, *three, group, number=number)
+            Here(inside.path, *three, group, netkit_device(inside.path, number), marked, number)
             for number, (three, group) in enumerate(zip(threes, groups, strict=True))
         ]
 
 
 def what_the_kernel_can(manager: Manager, here: Here) -> tuple[list[Case], list[str]]:
     """The kinds that can be attached here, and why the others cannot."""
-    reasons = [(case, why_not(manager, case, here)) for case in CASES if not case.alone]
+    reasons = [(case, why_not(manager, case, here)) for case in CASES]
     missing = [f"{case.kind} ({reason})" for case, reason in reasons if reason]
     return [case for case, reason in reasons if not reason], missing
 

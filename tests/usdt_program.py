@@ -13,14 +13,21 @@ import pytest
 SOURCE = Path(__file__).parent / "programs" / "marked.c"
 
 
+def can_build() -> bool:
+    return shutil.which("cc") is not None
+
+
+def build(path: str) -> str:
+    subprocess.run(["cc", "-O2", "-o", path, str(SOURCE)], check=True)
+    return path
+
+
 @pytest.fixture(scope="session")
 def marked(tmp_path_factory) -> str:
     """The path of the program."""
-    if shutil.which("cc") is None:
+    if not can_build():
         pytest.skip("needs a C compiler (cc)")
-    path = tmp_path_factory.mktemp("programs") / "marked"
-    subprocess.run(["cc", "-O2", "-o", str(path), str(SOURCE)], check=True)
-    return str(path)
+    return build(str(tmp_path_factory.mktemp("programs") / "marked"))
 
 
 class Marked:

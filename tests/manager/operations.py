@@ -29,6 +29,7 @@ class Operation(NamedTuple):
     act: Callable[[World, Manager], object]
     disturbed: bool = False
     lenient: bool = False  # what fails of its parts does not keep it from the others
+    alone: bool = False  # the kernel has one of it at a time
 
     @property
     def takes_away(self) -> bool:

@@ -74,6 +74,7 @@ def kill(operation, veth, number, states):
 
 
 def kill_everywhere(operation, veths):
+    veths = veths[:1] if operation.alone else veths
     with world(veths[0]) as there:
         states = operation.states(there)
         assert len(states) > 1

@@ -16,29 +16,14 @@ from bpfman import netkit
 from bpfman.bpf.info import link_by_id
 from bpfman.errors import AlreadyAttached, InvalidRequest, TypeMismatch
 from bpfman.model.hook import SIDES
-from bpfman.syscalls.attributes import attribute, number_attribute, text_attribute
-from bpfman.syscalls.interfaces import IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, RTM_NEWLINK
 from bpfman.syscalls.namespaces import entered
-from bpfman.syscalls.netlink import NLM_F_CREATE, NLM_F_EXCL, RouteSocket
+from bpfman.testing.netkit import add_netkit
 from bpfman.testing.network import End, VethPair, namespace, ping
 from tests.manager.hooks import load, u32
 
 pytestmark = [pytest.mark.kernel, pytest.mark.network, pytest.mark.feature("netkit")]
 
 NEXT, DROP = -1, 2
-HEADER = struct.pack("=BxHiII", 0, 0, 0, 0, 0)  # struct ifinfomsg
-IFLA_INFO_DATA, IFLA_NETKIT_PEER_INFO, IFLA_NET_NS_FD = 2, 1, 28
-
-
-def add_netkit(primary: str, peer: str, peer_namespace: str) -> None:
-    """`ip link add PRIMARY type netkit peer name PEER netns NAMESPACE`, which iproute2 can since 6.7."""
-    with open(peer_namespace, "rb") as other, RouteSocket() as route:
-        there = HEADER + text_attribute(IFLA_IFNAME, peer) + number_attribute(IFLA_NET_NS_FD, other.fileno())
-        info = text_attribute(IFLA_INFO_KIND, "netkit") + attribute(
-            IFLA_INFO_DATA, attribute(IFLA_NETKIT_PEER_INFO, there)
-        )
-        request = HEADER + text_attribute(IFLA_IFNAME, primary) + attribute(IFLA_LINKINFO, info)
-        route.request(RTM_NEWLINK, request, f"add netkit {primary}", NLM_F_CREATE | NLM_F_EXCL)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import NoReturn
 
+    from bpfman.model.link import AttachSpec
     from bpfman.testing.network import VethPair
 
 # There are hundreds of runtime directories: that is not the disk's business.
@@ -157,7 +158,7 @@ class World:
     def __init__(self, layout: Layout, veth: VethPair, held: ExitStack) -> None:
         """`held` is what an operation made beside it, which goes with it."""
         self.layout, self.veth, self.held = layout, veth, held
-        self.cgroup = ""  # an operation that needs one makes it
+        self.target: AttachSpec | None = None
         self.manager = Manager(layout, warn=print)
         self.ids: dict[str, int] = {}
 
@@ -270,7 +271,16 @@ class World:
         folders = {os.path.dirname(path) for path in paths} - frame
         kinds = {
             f"{self.layout.fs}/{name}"
-            for name in ("maps", "links", "shared", "xdp", "tc-ingress", "tc-egress", "tcx-ingress")
+            for name in (
+                "maps",
+                "links",
+                "shared",
+                "xdp",
+                "tc-ingress",
+                "tc-egress",
+                "tcx-ingress",
+                "netkit-primary",
+            )
         }
         return {os.path.relpath(path, self.layout.runtime_dir) for path in (paths | folders) - kinds}
 
