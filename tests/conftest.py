@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 
 import pytest
 from hypothesis import settings
@@ -29,6 +30,9 @@ CAP_SYS_ADMIN = 21
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts what it puts into the background with SIGINT ignored, and children would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "kernel: needs root and bpf(2)")
     config.addinivalue_line(
         "markers", "feature(name): shows a feature of vmtest/features.py; runs on other kernels too"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -93,6 +94,15 @@ def test_a_descriptor_left_open_fails_the_test(verdict_on):
     output = verdict_on('os.open("/proc/self/ns/net", os.O_RDONLY)', ci=False)
     assert "1 passed, 1 error" in output
     assert "is net:[" in output
+
+
+def test_an_interrupt_reaches_what_a_run_in_the_background_starts(verdict_on):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = "[sys.executable, '-c', 'import signal; signal.raise_signal(2)']"
+        assert "1 passed" in verdict_on(f"import sys\nassert subprocess.run({child}).returncode == -2")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.network
