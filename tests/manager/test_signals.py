@@ -138,15 +138,18 @@ def test_while_another_holds_the_lock_nothing_is_waited_for(manager, interrupt):
 def test_several_requests_are_not_gone_on_with(manager, veth, interrupt):
     """What was detached stays detached, the rest is not tried."""
     with world(veth) as there:
-        there.members("xdp", "a", "b", "c")
+        there.members("tc-ingress", "a", "b")
+        there.members("xdp", "c", "d")
+        there.members("tc-egress", "e", "f")
 
         def after(what: str) -> None:
-            if what == "update_link":
+            if what == "update_link":  # of the XDP chain
                 interrupt()
 
         with Events(after=after).everywhere() as kernel, pytest.raises(Interrupted):
-            Manager(there.layout, kernel=kernel).detach([there.ids[label] for label in "abc"])
+            Manager(there.layout, kernel=kernel).detach([there.ids[label] for label in "ace"])
 
-        assert len(there.manager.links()) == 3
+        left = {link.id for link, _ in there.manager.links()}
+        assert left == {there.ids[label] for label in "bcdef"}
         assert there.wrong() == {}
         assert there.left() == {}

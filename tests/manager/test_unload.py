@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from itertools import permutations
@@ -11,7 +12,8 @@ import pytest
 
 import bpfman
 from bpfman.bpf.program import Program
-from bpfman.errors import LinkNotFound, PartialFailure, ProgramNotFound
+from bpfman.errors import KernelRefused, LinkNotFound, PartialFailure, ProgramNotFound
+from bpfman.manager import detaching
 from bpfman.syscalls import bpf, mounts
 from tests.chain.parts import EXITING
 from tests.manager.hooks import files_below
@@ -213,3 +215,36 @@ def test_a_failure_to_delete_is_told_as_one(manager, load):
     with pytest.raises(PartialFailure, match=r"1 of 2 program\(s\) failed to delete"):
         manager.delete_programs([NEVER, program_id])
     assert there(manager) == []
+
+
+def test_members_of_a_chain_leave_it_in_one_change(manager, load, veth):
+    place = bpfman.xdp(veth.a.interface, priority=50, netns=veth.a.namespace.path)
+    programs = [ids(load("xdp_pass", "xdp:xdp_pass"))[0] for _ in range(4)]
+    links = [manager.attach(program, place).record.id for program in programs]
+    said: list[str] = []
+    watched = bpfman.Manager(manager.layout, done=lambda step: said.append(step.what))
+
+    watched.detach(links[2:])
+    assert len([each for each in said if each.startswith("compose")]) == 1, said
+    assert [member.program_id for member in manager.chains()[0].members] == programs[1::-1]
+
+    said.clear()
+    watched.unload(programs)
+    assert not [each for each in said if each.startswith("compose")], said
+    assert (manager.chains(), there(manager), files_below(manager.layout)) == ([], [], set())
+
+
+def test_a_program_whose_hook_cannot_be_changed_stays_with_its_links(manager, load, veth, monkeypatch):
+    place = bpfman.xdp(veth.a.interface, priority=50, netns=veth.a.namespace.path)
+    first, second, free = (ids(load("xdp_pass", "xdp:xdp_pass"))[0] for _ in range(3))
+    links = [manager.attach(program, place).record.id for program in (first, second)]
+
+    def refuse(*_):
+        raise KernelRefused("change the hook", errno.EBUSY)
+
+    monkeypatch.setattr(detaching, "leave_chain", refuse)
+    with pytest.raises(PartialFailure) as failed:
+        manager.unload([first, free, second])
+    assert [what for what, _ in failed.value.failures] == [f"program {first}", f"program {second}"]
+    assert there(manager) == [first, second]
+    assert [record.id for record, _ in manager.links()] == links

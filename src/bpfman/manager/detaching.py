@@ -7,6 +7,8 @@ the records.
 
 from __future__ import annotations
 
+from functools import partial
+
 from bpfman.errors import ForeignProgram
 from bpfman.manager.chains import Change, without_lost
 from bpfman.manager.place import place_of
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from bpfman.manager.place import Place
+    from bpfman.manager.several import Several
     from bpfman.manager.work import Work
     from bpfman.model.chain import ChainRecord
     from bpfman.model.hook import Hook
@@ -25,17 +28,22 @@ if TYPE_CHECKING:
     from bpfman.store.transaction import Transaction
 
 
-def detach(work: Work, links: Sequence[LinkRecord]) -> None:
+def detach(work: Work, links: Sequence[LinkRecord], tried: Several) -> None:
     """Detach these; members of one chain leave it in one change."""
-    for together in by_change(links):
-        hook = chain_hook(together[0])
-        if hook is None:
-            work.run(_own_link_steps(work, together[0]))
-        else:
-            leave_chain(work, hook, together)
+    for together in _by_change(links):
+        tried.attempt([link.id for link in together], partial(detach_together, work, together))
 
 
-def by_change(links: Sequence[LinkRecord]) -> list[list[LinkRecord]]:
+def detach_together(work: Work, links: Sequence[LinkRecord]) -> None:
+    """Detach a link of its own, or members of one chain, in one change."""
+    if (hook := chain_hook(links[0])) is not None:
+        leave_chain(work, hook, links)
+        return
+    [link] = links
+    work.run(_own_link_steps(work, link))
+
+
+def _by_change(links: Sequence[LinkRecord]) -> list[list[LinkRecord]]:
     """Links that one change detaches: each of those of their own, the members of each chain."""
     own = [[link] for link in links if chain_hook(link) is None]
     chains: dict[Hook, list[LinkRecord]] = {}

@@ -11,8 +11,10 @@ no cache; any number of them, in any number of processes, work on one runtime di
 
 from __future__ import annotations
 
+from functools import partial
+
 from bpfman.bpf.kernel import Kernel
-from bpfman.errors import BpfmanError, Interrupted, InvalidRequest, PartialFailure
+from bpfman.errors import InvalidRequest
 from bpfman.manager.viewing import View
 from bpfman.model.chain import Chain
 from bpfman.store.database import Store
@@ -115,30 +117,32 @@ class Manager:
     def unload(self, program_ids: Sequence[int], *, ignore_missing: bool = False) -> None:
         """Unload programs, with their links.  Every id is tried; PartialFailure tells which failed and why."""
         from bpfman.manager import lookup, unloading
+        from bpfman.manager.several import Several
 
         with self._writing() as work:
 
-            def unload(program_id: int) -> None:
+            def find(program_id: int) -> ProgramRecord | None:
                 if ignore_missing and work.store.find_program(program_id) is None:
-                    return
-                unloading.unload(work, lookup.find(work.kernel, work.store, program_id))
+                    return None
+                return lookup.find(work.kernel, work.store, program_id)
 
-            _each(program_ids, unload, "program", "unload")
+            asked = Several(program_ids)
+            unloading.unload(work, asked.find(find), asked)
+            asked.tell("program", "unload")
 
     def delete_programs(self, program_ids: Sequence[int] | None, *, recursive: bool = False) -> None:
         """Unload programs, None meaning all; with `recursive`, those that use their maps too."""
         from bpfman.manager import lookup, unloading
+        from bpfman.manager.several import Several
 
         with self._writing() as work:
             there = work.store.programs()
             targets = [record.program_id for record in there] if program_ids is None else list(program_ids)
             if recursive:
                 targets += [each.program_id for each in there if each.map_owner_id in targets]
-
-            def delete(program_id: int) -> None:
-                unloading.unload(work, lookup.find(work.kernel, work.store, program_id))
-
-            _each(dict.fromkeys(targets), delete, "program", "delete")
+            asked = Several(list(dict.fromkeys(targets)))
+            unloading.unload(work, asked.find(partial(lookup.find, work.kernel, work.store)), asked)
+            asked.tell("program", "delete")
 
     def program(self, program_id: int) -> Program:
         """One program; ProgramNotFound says whether the kernel knows it."""
@@ -171,36 +175,31 @@ class Manager:
     def detach(self, link_ids: Sequence[int], *, ignore_missing: bool = False) -> None:
         """Detach links.  Every id is tried; PartialFailure tells which failed and why."""
         from bpfman.manager import detaching
+        from bpfman.manager.several import Several
 
         with self._writing() as work:
-
-            def detach(link_id: int) -> None:
-                if ignore_missing and work.store.find_link(link_id) is None:
-                    return
-                detaching.detach(work, [work.store.link(link_id)])
-
-            _each(link_ids, detach, "link", "detach")
+            asked = Several(link_ids)
+            detaching.detach(
+                work, asked.find(work.store.find_link if ignore_missing else work.store.link), asked
+            )
+            asked.tell("link", "detach")
 
     def delete_links(self, link_ids: Sequence[int], *, recursive: bool = False) -> None:
         """Detach links and unload programs that are left with none; with `recursive`, those that use their maps too."""
         from bpfman.manager import detaching, unloading
+        from bpfman.manager.several import Several
 
         with self._writing() as work:
-
-            def delete(link_id: int) -> None:
-                link = work.store.link(link_id)
-                detaching.detach(work, [link])
-                if any(other.id != link_id for other in work.store.links(link.program_id)):
-                    return
-                targets = [work.store.program(link.program_id)]
-                if recursive:
-                    targets += [
-                        each for each in work.store.programs() if each.map_owner_id == link.program_id
-                    ]
-                for record in targets:
-                    unloading.unload(work, record)
-
-            _each(link_ids, delete, "link", "delete")
+            asked = Several(link_ids)
+            links = asked.find(work.store.link)
+            detaching.detach(work, links, asked)
+            gone = {link.id: link for link in links if link.id not in asked.failed}
+            for link in {link.program_id: link for link in gone.values()}.values():
+                if all(other.id in gone for other in work.store.links(link.program_id)):
+                    users = [each for each in work.store.programs() if each.map_owner_id == link.program_id]
+                    left = [work.store.program(link.program_id), *(users if recursive else ())]
+                    asked.attempt([link.id], partial(unloading.unload_all, work, left))
+            asked.tell("link", "delete")
 
     def link(self, link_id: int) -> Link:
         """One link; LinkNotFound."""
@@ -330,20 +329,6 @@ class _Reading:
 
     def __exit__(self, *_: object) -> None:
         self._store.close()
-
-
-def _each(ids: Sequence[int] | Mapping[int, None], act: Callable[[int], None], noun: str, verb: str) -> None:
-    """Try all; tell of those that failed, in request order."""
-    failures: list[tuple[str, BpfmanError]] = []
-    for each in ids:
-        try:
-            act(each)
-        except Interrupted:  # nor are the others tried then
-            raise
-        except BpfmanError as error:
-            failures.append((f"{noun} {each}", error))
-    if failures:
-        raise PartialFailure(f"{len(failures)} of {len(ids)} {noun}(s) failed to {verb}", failures)
 
 
 def _not_in_kernel(record: ProgramRecord) -> InvalidRequest:

@@ -4,14 +4,8 @@ hand.  Done by each load, so that an id that the kernel gives away again finds n
 
 from __future__ import annotations
 
-from functools import partial
-
-from bpfman.errors import BpfmanError, Interrupted
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bpfman.manager.work import Work
 
 
@@ -24,22 +18,7 @@ def reap(work: Work) -> None:
     dead = [record for record in map(work.store.program, suspects) if not work.is_alive(record)]
     if not dead:
         return
-    from bpfman.manager import detaching, unloading
+    from bpfman.manager import unloading
+    from bpfman.manager.several import Several
 
-    ids = {record.program_id for record in dead}
-    for links in detaching.by_change([link for link in work.store.links() if link.program_id in ids]):
-        if not _managed(partial(detaching.detach, work, links)):
-            ids.difference_update(link.program_id for link in links)
-    for record in unloading.dependants_first(dead):
-        if record.program_id in ids:
-            _managed(partial(work.run, unloading.steps(work, record)))
-
-
-def _managed(act: Callable[[], None]) -> bool:
-    try:
-        act()
-    except Interrupted:
-        raise
-    except BpfmanError:
-        return False
-    return True
+    unloading.unload(work, unloading.dependants_first(dead), Several())

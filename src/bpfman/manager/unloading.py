@@ -6,22 +6,47 @@ What is gone already is no obstacle, so this is also how dead records and half-d
 
 from __future__ import annotations
 
+from functools import partial
+
 from bpfman.manager import detaching
 from bpfman.manager.plan import Step
+from bpfman.manager.several import Several
 from bpfman.store import bytecode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from bpfman.manager.work import Work
     from bpfman.model.program import ProgramRecord
 
 
-def unload(work: Work, record: ProgramRecord) -> None:
-    """Detach its links, then take it out of the kernel and the store."""
-    detaching.detach(work, work.store.links(record.program_id))
-    work.run(steps(work, record))
+def unload(work: Work, records: Sequence[ProgramRecord], tried: Several) -> None:
+    """Detach their links, then take them out of the kernel and the store, in this order.
+
+    The members of a chain leave it in one change, whichever of the programs they are of.  A program of which a link
+    cannot be detached stays."""
+    links = [link for record in records for link in work.store.links(record.program_id)]
+    detached = Several()
+    detaching.detach(work, links, detached)
+    tried.failed.update(
+        {link.program_id: detached.failed[link.id] for link in links if link.id in detached.failed}
+    )
+    for record in records:
+        if record.program_id not in tried.failed:
+            tried.attempt([record.program_id], partial(_remove, work, record))
+
+
+def unload_all(work: Work, records: Sequence[ProgramRecord]) -> None:
+    """The same as one request: raises the first failure."""
+    tried = Several()
+    unload(work, records, tried)
+    for error in tried.failed.values():
+        raise error
+
+
+def _remove(work: Work, record: ProgramRecord) -> None:
+    work.run(steps(work, record))  # who uses its maps is asked when those before it have gone
 
 
 def dependants_first(records: Iterable[ProgramRecord]) -> list[ProgramRecord]:

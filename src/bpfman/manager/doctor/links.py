@@ -73,7 +73,7 @@ def _function(link: LinkRecord) -> str:
 
 def _drop(work: Work, link: LinkRecord) -> None:
     if work.store.find_link(link.id) is not None:
-        detaching.detach(work, [link])
+        detaching.detach_together(work, [link])
 
 
 def _pin(work: Work, link: LinkRecord) -> None:

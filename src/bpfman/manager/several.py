@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A request for several things by their ids: each is tried, and at the end it is told which of them failed."""
+
+from __future__ import annotations
+
+from bpfman.errors import BpfmanError, Interrupted, PartialFailure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from typing import TypeVar
+
+    Found = TypeVar("Found")
+
+
+class Several:
+    """`failed` is why, by id."""
+
+    def __init__(self, ids: Sequence[int] = ()) -> None:
+        self._ids = ids
+        self.failed: dict[int, BpfmanError] = {}
+
+    def find(self, find: Callable[[int], Found | None]) -> list[Found]:
+        """What the ids stand for, once each; `find` raises for one that is not there, or passes it over by None."""
+        found = []
+        for each in dict.fromkeys(self._ids):
+            self.attempt([each], lambda each=each: found.append(find(each)))  # type: ignore[misc]
+        return [each for each in found if each is not None]
+
+    def attempt(self, ids: Collection[int], act: Callable[[], object]) -> None:
+        """One change for all of these.  When it fails, each of them has."""
+        try:
+            act()
+        except Interrupted:  # nor are others tried then
+            raise
+        except BpfmanError as error:
+            self.failed.update(dict.fromkeys(ids, error))
+
+    def tell(self, noun: str, verb: str) -> None:
+        """Raises PartialFailure when some failed, in the order of the request."""
+        failures = [
+            (f"{noun} {each}", self.failed[each]) for each in dict.fromkeys(self._ids) if each in self.failed
+        ]
+        if failures:
+            raise PartialFailure(f"{len(failures)} of {len(self._ids)} {noun}(s) failed to {verb}", failures)
