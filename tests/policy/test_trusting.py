@@ -27,9 +27,10 @@ from bpfman.model.program import ProgramSpec
 from tests.images.conftest import HASTE, OBJECTS
 from tests.images.samples import config, index, layer, manifest, put_image
 from tests.trust.attaching import attach_bundle, attach_payloads
-from tests.trust.authority import IDENTITY, ISSUER, new_key
+from tests.trust.authority import IDENTITY, ISSUER
+from tests.trust.keys import new_key, pem
 from tests.trust.signer import World
-from tests.trust.signing import Proofs, beside, bundle, enveloped, payload, pem, sign, statement
+from tests.trust.signing import Proofs, bundle, enveloped, statement
 
 ELF = (OBJECTS / "xdp_counter.o").read_bytes()
 
@@ -44,7 +45,7 @@ class Machine:
         self.config = folder / "bpfman.toml"
         self.keys = {name: new_key() for name in ("acme", "other")}
         for name, key in self.keys.items():
-            (folder / f"{name}.pub").write_text(pem(key.public_key()))
+            (folder / f"{name}.pub").write_text(pem(key))
         self.warnings: list[str] = []
 
     def says(self, text: str) -> Machine:
@@ -71,6 +72,13 @@ class Machine:
         if by:
             self.sign(name, digest, by)
         return digest
+
+    def put_older(self) -> None:
+        """An image with a signature as cosign 2 makes them with a key."""
+        name = f"{self.registry.host}/acme/meter"
+        digest = self.put()
+        signed = World().payload(digest, name, self.keys["acme"], logged=False)
+        attach_payloads(self.registry, "acme/meter", digest, [signed])
 
     def sign(self, name: str, digest: str, by: str, about: str = "") -> None:
         """A bundle as cosign 3 makes them with a key."""
@@ -109,17 +117,13 @@ def test_signed_by_the_key_that_is_named(machine):
 
 
 def test_signed_in_the_older_layout(machine):
-    digest = machine.put()
-    body = payload(digest, f"{machine.registry.host}/acme/meter")
-    attach_payloads(
-        machine.registry, "acme/meter", digest, [(body, beside(sign(machine.keys["acme"], body), Proofs()))]
-    )
+    machine.put_older()
     assert machine.says(KEYS).pull().verdict.verdict == "accepted"
 
 
 def test_a_key_in_the_file_itself(machine):
     machine.put(by="acme")
-    text = f"[signing]\nallow_unsigned = false\nkeys = ['''{pem(machine.keys['acme'].public_key())}''']"
+    text = f"[signing]\nallow_unsigned = false\nkeys = ['''{pem(machine.keys['acme'])}''']"
     assert machine.says(text).pull().verdict.verdict == "accepted"
 
 
@@ -474,10 +478,7 @@ def test_of_an_object_only_what_is_loaded_is_judged(machine, manager):
 
 def attached(machine: Machine) -> None:
     """An image with a signature of cosign 2, which a policy.json asks for."""
-    digest = machine.put()
-    body = payload(digest, f"{machine.registry.host}/acme/meter")
-    kept = [(body, beside(sign(machine.keys["acme"], body), Proofs()))]
-    attach_payloads(machine.registry, "acme/meter", digest, kept)
+    machine.put_older()
     rule = {
         "type": "sigstoreSigned", "keyPath": str(machine.folder / "acme.pub"),
         "signedIdentity": {"type": "matchRepository"},

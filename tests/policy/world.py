@@ -12,11 +12,9 @@ from bpfman.images.digest import digest_of
 from bpfman.images.manifest import OCI_INDEX, OCI_MANIFEST
 from tests.images.conftest import OBJECTS
 from tests.images.samples import config, index, layer, manifest, put_image
+from tests.trust import signer
 from tests.trust.attaching import attach_payloads
-from tests.trust.authority import Authority, new_key
-from tests.trust.certificate_log import CertificateLog
-from tests.trust.log import Log
-from tests.trust.signing import Proofs, beside, entry_hashedrekord, payload, pem, sign
+from tests.trust.keys import new_key, pem
 
 ELF = (OBJECTS / "xdp_counter.o").read_bytes()
 
@@ -32,14 +30,14 @@ class World:
             (folder / f"{name}.gpg").write_bytes(gpg.public(name))
             (folder / f"{name}.asc").write_bytes(gpg.public(name, armour=True))
         (folder / "both.gpg").write_bytes(gpg.public("acme", "other"))
-        (folder / "key.pub").write_text(pem(self.key.public_key()))
-        self.log = Log()
-        self.authority = Authority(CertificateLog())
-        (folder / "log.pub").write_text(pem(self.log.key.public_key()))
-        (folder / "ca.pem").write_text("".join(map(pem, reversed(self.authority.chain))))
-        (folder / "root.pem").write_text(pem(self.authority.root))
-        (folder / "intermediate.pem").write_text(pem(self.authority.intermediate))
-        (folder / "other.pub").write_text(pem(self.other_key.public_key()))
+        (folder / "key.pub").write_text(pem(self.key))
+        self.sigstore = signer.World()
+        authority = self.sigstore.authority
+        (folder / "log.pub").write_text(pem(self.sigstore.log.key))
+        (folder / "ca.pem").write_text("".join(map(pem, reversed(authority.chain))))
+        (folder / "root.pem").write_text(pem(authority.root))
+        (folder / "intermediate.pem").write_text(pem(authority.intermediate))
+        (folder / "other.pub").write_text(pem(self.other_key))
         self.registries_d(f"""
 docker:
   {self.host}:
@@ -86,11 +84,13 @@ docker:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"signature-{len(list(folder.iterdir())) + 1}").write_bytes(signature)
 
-    def attached(self, repository: str, key, *, name: str = "", digest: str = "", own: str = "") -> str:
+    def attached(
+        self, repository: str, by, *, name: str = "", digest: str = "", own: str = "", logged: bool = False
+    ) -> str:
         """An image with a signature as cosign 2 makes them."""
         own = own or self.image(repository)
-        body = payload(digest or own, name or f"{self.host}/{repository}")
-        attach_payloads(self.registry, repository, own, [(body, beside(sign(key, body), Proofs()))])
+        signed = self.sigstore.payload(digest or own, name or f"{self.host}/{repository}", by, logged=logged)
+        attach_payloads(self.registry, repository, own, [signed])
         return own
 
 
@@ -136,9 +136,10 @@ def fill(world: World) -> None:
     world.attached("acme/sigstore-strange", world.other_key)
     world.attached("acme/sigstore-moved", world.key, name="registry.example/acme/x")
     world.attached("acme/sigstore-digest", world.key, digest="sha256:" + "0" * 64)
-    logged(world, "acme/logged", world.key)
-    certified(world, "acme/certified", "dev@acme.example")
-    certified(world, "acme/certified-other", "eve@evil.example")
+    world.attached("acme/logged", world.key, logged=True)
+    for name, email in (("certified", "dev@acme.example"), ("certified-other", "eve@evil.example")):
+        by = world.sigstore.certify(email, "https://issuer.example")
+        world.attached(f"acme/{name}", by, logged=True)
     both = world.signed("acme/both")
     world.attached("acme/both", world.key, own=both)
 
@@ -157,25 +158,3 @@ def fill(world: World) -> None:
         world.registry.put(repository, "1", OCI_INDEX, root)
         signed = digest_of(root) if repository.endswith("root") else digest_of(parts[0][0])
         world.attached(repository, world.key, own=signed)
-
-
-def logged(world: World, repository: str, key) -> None:
-    """Signed by a key, and entered into a log."""
-    own = world.image(repository)
-    body = payload(own, f"{world.host}/{repository}")
-    signature = sign(key, body)
-    entry = world.log.add(entry_hashedrekord(body, signature, pem(key.public_key())))
-    attach_payloads(world.registry, repository, own, [(body, beside(signature, Proofs(entries=[entry])))])
-
-
-def certified(world: World, repository: str, email: str) -> None:
-    """Signed by somebody with a certificate, and entered into a log."""
-    own = world.image(repository)
-    body = payload(own, f"{world.host}/{repository}")
-    by = world.authority.certify(email, "https://issuer.example")
-    signature = sign(by.key, body)
-    entry = world.log.add(entry_hashedrekord(body, signature, pem(by.certificate)))
-    proofs = Proofs(by.certificate, [entry])
-    attach_payloads(
-        world.registry, repository, own, [(body, beside(signature, proofs, world.authority.chain))]
-    )

@@ -10,33 +10,31 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack, contextmanager
-from http.server import ThreadingHTTPServer
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from bpfman.syscalls.namespaces import entered
 from bpfman.testing.network import namespace
+from tests.sigstore.certificates import CertificateLogHandler
 from tests.sigstore.cosign import TOOLS, Cosign
 from tests.sigstore.issuer import AUDIENCE, Issuer, IssuerHandler
 from tests.sigstore.rekor import RekorHandler
 from tests.sigstore.relay import relay
-from tests.trust.certificate_log import CertificateLog, CertificateLogHandler
+from tests.sigstore.serving import serving
+from tests.trust.certificate_log import CertificateLog
+from tests.trust.keys import pem
 from tests.trust.log import Log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from http.server import BaseHTTPRequestHandler
     from pathlib import Path
-
-    from cryptography.hazmat.primitives.asymmetric import ec
 
     from bpfman.testing.network import Namespace
 
@@ -65,9 +63,9 @@ def instance(folder: Path) -> Iterator[Instance]:
         space = stack.enter_context(namespace())
         issuer, certificates, log = Issuer(f"http://127.0.0.1:{_ISSUER}"), CertificateLog(), Log()
         with entered(space.path):
-            stack.enter_context(_serving(IssuerHandler, _ISSUER, issuer=issuer))
-            stack.enter_context(_serving(CertificateLogHandler, _CERTIFICATES, log=certificates))
-        rekor = stack.enter_context(_serving(RekorHandler, 0, log=log))
+            stack.enter_context(serving(IssuerHandler, _ISSUER, issuer=issuer))
+            stack.enter_context(serving(CertificateLogHandler, _CERTIFICATES, log=certificates))
+        rekor = stack.enter_context(serving(RekorHandler, 0, log=log))
         _start_all(stack, space, folder, issuer)
         fulcio, timestamps, tiles = (
             f"http://{stack.enter_context(relay(space, port))}" for port in (_FULCIO, _TIMESTAMPS, _TILES)
@@ -76,8 +74,8 @@ def instance(folder: Path) -> Iterator[Instance]:
         (folder / "fulcio.pem").write_text("".join(bundle["chains"][0]["certificates"]))
         (folder / "timestamps.pem").write_bytes(_answer(f"{timestamps}/api/v1/timestamp/certchain"))
         _answer(f"{tiles}/healthz")
-        _write_key(folder / "ct.pub", certificates.key.public_key())
-        _write_key(folder / "rekor.pub", log.key.public_key())
+        (folder / "ct.pub").write_text(pem(certificates.key))
+        (folder / "rekor.pub").write_text(pem(log.key))
         described = _described(folder, fulcio, timestamps, tiles, rekor)
         yield Instance(issuer, log, *described, fulcio, timestamps, rekor)
 
@@ -122,22 +120,6 @@ def _described(folder: Path, fulcio: str, timestamps: str, tiles: str, rekor: st
 
 
 @contextmanager
-def _serving(handler: type[BaseHTTPRequestHandler], port: int, **attributes: object) -> Iterator[str]:
-    """A server in Python, in the namespace that the thread is in."""
-    bound = type("Bound", (handler,), attributes)
-    with ThreadingHTTPServer(("127.0.0.1", port), bound) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@contextmanager
 def _running(space: Namespace, folder: Path, command: list[str]) -> Iterator[None]:
     """A tool in the namespace; what it says is in `folder`."""
     with open(folder / f"{command[0]}.log", "wb") as said, entered(space.path):
@@ -171,8 +153,4 @@ def _answer(url: str) -> bytes:
 def _make_key(private: Path, public: Path) -> None:
     key = ed25519.Ed25519PrivateKey.generate()
     private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    _write_key(public, key.public_key())
-
-
-def _write_key(path: Path, key: ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey) -> None:
-    path.write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    public.write_text(pem(key))

@@ -6,10 +6,11 @@ from __future__ import annotations
 import base64
 import json
 import time
-from http.server import BaseHTTPRequestHandler
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
+
+from tests.sigstore.serving import JsonHandler
 
 AUDIENCE = "sigstore"
 
@@ -56,23 +57,16 @@ class Issuer:
         return {"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "tests", **row}]}
 
 
-class IssuerHandler(BaseHTTPRequestHandler):
-    """`issuer` is set by whoever makes a server of it."""
-
+class IssuerHandler(JsonHandler):
     issuer: Issuer
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
+    def respond(self) -> None:
         answers = {"/.well-known/openid-configuration": self.issuer.discovery, "/keys": self.issuer.keys}
         answer = answers.get(self.path)
-        body = json.dumps(answer() if answer else {}).encode()
-        self.send_response(200 if answer else 404)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        if answer is None:
+            self.answer(404, {})
+        else:
+            self.answer(200, answer())
 
 
 def _part(value: object) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from http.server import BaseHTTPRequestHandler
 
+from tests.sigstore.serving import JsonHandler
 from tests.trust.log import Log, b64, canonical
+from tests.trust.signing import hashed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,33 +22,21 @@ if TYPE_CHECKING:
     from tests.trust.log import Entry
 
 
-class RekorHandler(BaseHTTPRequestHandler):
-    """`log` is set by whoever makes a server of it."""
-
+class RekorHandler(JsonHandler):
     log: Log
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-    def do_POST(self) -> None:
-        proposed = json.loads(self.rfile.read(int(self.headers["content-length"])))
+    def respond(self) -> None:
+        proposed = self.asked()
         entry = self.log.add(canonical(_CANONICAL[proposed["kind"]](proposed)))
         name = hashlib.sha256(entry.body).hexdigest()
-        body = json.dumps({name: _shown(entry)}).encode()
-        self.send_response(201)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", name)
-        self.send_header("Location", f"/api/v1/log/entries/{name}")
-        self.end_headers()
-        self.wfile.write(body)
+        self.answer(201, {name: _shown(entry)}, ETag=name, Location=f"/api/v1/log/entries/{name}")
 
 
 def _shown(entry: Entry) -> dict[str, object]:
     proof = {
         "checkpoint": entry.checkpoint,
         "hashes": [each.hex() for each in entry.hashes],
-        "logIndex": entry.number,
+        "logIndex": entry.place,
         "rootHash": entry.root.hex(),
         "treeSize": entry.size,
     }
@@ -67,18 +56,14 @@ def _dsse(proposed: dict[str, Any]) -> dict[str, object]:
     envelope = json.loads(content["envelope"])
     payload = base64.b64decode(envelope["payload"])
     spec = {
-        "envelopeHash": _hash(content["envelope"].encode()),
-        "payloadHash": _hash(payload),
+        "envelopeHash": hashed(content["envelope"].encode()),
+        "payloadHash": hashed(payload),
         "signatures": [
             {"signature": signature["sig"], "verifier": verifier}
             for signature, verifier in zip(envelope["signatures"], content["verifiers"], strict=True)
         ],
     }
     return {"apiVersion": "0.0.1", "kind": "dsse", "spec": spec}
-
-
-def _hash(data: bytes) -> dict[str, str]:
-    return {"algorithm": "sha256", "value": hashlib.sha256(data).hexdigest()}
 
 
 _CANONICAL = {"hashedrekord": _hashedrekord, "dsse": _dsse}

@@ -18,6 +18,7 @@ from tests.trust import merkle
 from tests.trust.attaching import attach_bundle, attach_payloads
 from tests.trust.authority import DAY, HOUR, IDENTITY, MINUTE, YEAR, Authority, Identity, now
 from tests.trust.certificate_log import CertificateLog
+from tests.trust.keys import sign
 from tests.trust.log import Entry, Log
 from tests.trust.root import LONG_AGO
 from tests.trust.signer import World
@@ -29,8 +30,6 @@ from tests.trust.signing import (
     entry_dsse,
     enveloped,
     payload,
-    pem,
-    sign,
     statement,
 )
 from tests.trust.stamps import stamp
@@ -190,9 +189,7 @@ def certificate_of_a_strange_authority(scene: Scene) -> None:
 @attack("certificate: ")
 def certificate_of_its_own(scene: Scene) -> None:
     """A good certificate's holder gives another one."""
-    child = Authority(scene.world.certificates)
-    child.intermediate, child._key = scene.by.certificate, scene.by.key
-    scene.signed_by(child.certify())
+    scene.signed_by(scene.world.authority.held_by(scene.by).certify())
 
 
 @attack("certificate: .*had expired")
@@ -208,7 +205,7 @@ def certificate_not_yet_valid_when_it_was_logged(scene: Scene) -> None:
 @attack("certificate: .*(extended key usage|signing code)")
 def certificate_for_servers(scene: Scene) -> None:
     usage = ExtendedKeyUsageOID.SERVER_AUTH
-    scene.signed_by(scene.world.authority.certify(usage=usage))
+    scene.signed_by(scene.world.authority.certify(usages=[usage]))
 
 
 @attack("signature: ")
@@ -281,14 +278,14 @@ def not_in_a_log(scene: Scene) -> None:
 
 @attack("log: ")
 def in_a_strange_log(scene: Scene) -> None:
-    scene.bundle(Log().add(entry_dsse(scene.envelope, pem(scene.by.certificate))))
+    scene.bundle(Log().add(entry_dsse(scene.envelope, scene.by.certificate)))
 
 
 @attack("log: ")
 def in_the_log_of_an_impostor(scene: Scene) -> None:
     log = Log()
     log.__class__ = type("Impostor", (Log,), {"id": scene.world.log.id})
-    scene.bundle(log.add(entry_dsse(scene.envelope, pem(scene.by.certificate))))
+    scene.bundle(log.add(entry_dsse(scene.envelope, scene.by.certificate)))
 
 
 @attack("log: ")
@@ -325,15 +322,15 @@ def proof_spoiled(scene: Scene) -> None:
 def proof_of_another_place(scene: Scene) -> None:
     scene.entry()
     entry = scene.entry()
-    scene.bundle(entry._replace(number=entry.number - 1))
+    scene.bundle(entry._replace(place=entry.place - 1))
 
 
 @attack("log: ")
 def root_made_up(scene: Scene) -> None:
     """The proof leads to the root that is told, and the log never signed it."""
     forger = Log()
-    forger.leaves = [merkle.leaf(b"another beginning")]
-    entry = forger.add(entry_dsse(scene.envelope, pem(scene.by.certificate)))
+    forger.leaves[0] = merkle.leaf(b"another beginning")
+    entry = forger.add(entry_dsse(scene.envelope, scene.by.certificate))
     genuine = scene.entry()
     told = genuine.promise, genuine.integrated_time, genuine.checkpoint, genuine.log_id
     promise, time, checkpoint, log_id = told

@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A certificate transparency log that promises (RFC 6962) and keeps nothing: for fulcio, and for the tests' authority.
-
-As an HTTP server it is what fulcio asks: `POST /ct/v1/add-pre-chain`.
-"""
+"""A certificate transparency log that promises (RFC 6962) and keeps nothing: for fulcio, and for our own authority."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import struct
-import time
-from http.server import BaseHTTPRequestHandler
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.trust import der
+from tests.trust.keys import new_key, spki
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,17 +23,13 @@ _PRECERTIFICATE = 1
 _SHA256_ECDSA = b"\x04\x03"
 
 
-def spki(key: ec.EllipticCurvePublicKey) -> bytes:
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
 class CertificateLog:
     def __init__(self) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.key = new_key()
 
     @property
     def id(self) -> bytes:
-        return hashlib.sha256(spki(self.key.public_key())).digest()
+        return hashlib.sha256(spki(self.key)).digest()
 
     def poisoned(self, builder: x509.CertificateBuilder) -> x509.CertificateBuilder:
         """What is shown to a log before there is a certificate."""
@@ -82,34 +71,3 @@ def _cleaned(tag: int, content: bytes, whole: bytes) -> bytes:
     poison = der.oid(POISON.dotted_string)
     kept = [each for _, body, each in der.elements(extensions) if not body.startswith(poison)]
     return der.tagged(0xA3, der.sequence(*kept))
-
-
-class CertificateLogHandler(BaseHTTPRequestHandler):
-    """`log` is set by whoever makes a server of it."""
-
-    log: CertificateLog
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-    def do_POST(self) -> None:
-        chain = json.loads(self.rfile.read(int(self.headers["content-length"])))["chain"]
-        precertificate, issuer = (
-            x509.load_der_x509_certificate(base64.b64decode(each)) for each in chain[:2]
-        )
-        timestamp, signature = self.log.sign(
-            precertificate.tbs_certificate_bytes, issuer, time.time_ns() // 1_000_000
-        )
-        answer = {
-            "sct_version": 0,
-            "id": base64.b64encode(self.log.id).decode(),
-            "timestamp": timestamp,
-            "extensions": "",
-            "signature": base64.b64encode(signature).decode(),
-        }
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)

@@ -11,17 +11,20 @@ import hashlib
 import json
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.trust import merkle
-from tests.trust.authority import new_key, now
-from tests.trust.certificate_log import spki
+from tests.trust.authority import now
+from tests.trust.keys import new_key, sign, spki
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
+
+    from tests.trust.keys import PrivateKey
+
+_EARLIER = [merkle.leaf(b"stranger %d" % number) for number in range(6)]
+_LATER = [merkle.leaf(b"later"), merkle.leaf(b"latest")]
 
 
 def b64(data: bytes) -> str:
@@ -37,7 +40,8 @@ class Entry(NamedTuple):
     """An entry as a bundle shows it; what a log has not is empty or zero."""
 
     body: bytes
-    number: int  # its index
+    number: int  # its index, among those of older trees too
+    place: int  # its index in the tree
     log_id: bytes
     integrated_time: int
     promise: bytes  # the signed entry timestamp
@@ -55,7 +59,7 @@ class Entry(NamedTuple):
             "kindVersion": {"kind": told["kind"], "version": told["apiVersion"]},
             **self._times(),
             "inclusionProof": {
-                "logIndex": str(self.number),
+                "logIndex": str(self.place),
                 "rootHash": b64(self.root),
                 "treeSize": str(self.size),
                 "hashes": [b64(each) for each in self.hashes],
@@ -86,18 +90,24 @@ class Entry(NamedTuple):
 
 
 class Log:
-    """Rekor 1: a promise and a time with each entry.  `clock` is what time it is for the log."""
+    """Rekor 1: a promise and a time with each entry.  `clock` is what time it is for the log.
+
+    Promises count the entries of older trees ("shards"), proofs do not."""
 
     origin = "log.example.com - 1"
+    older = 1000
 
-    def __init__(self) -> None:
-        self.key = new_key()
-        self.leaves = [merkle.leaf(b"the first entry, whoever made it")]
-        self.clock: datetime.datetime | None = None
+    def __init__(self, clock: datetime.datetime | None = None) -> None:
+        self.key = self._new_key()
+        self.leaves = _EARLIER.copy()
+        self.clock = clock
+
+    def _new_key(self) -> PrivateKey:
+        return new_key()
 
     @property
     def id(self) -> bytes:
-        return hashlib.sha256(spki(self.key.public_key())).digest()
+        return hashlib.sha256(spki(self.key)).digest()
 
     @property
     def name(self) -> str:
@@ -110,14 +120,16 @@ class Log:
         return self.id[:4]
 
     def sign(self, data: bytes) -> bytes:
-        return self.key.sign(data, ec.ECDSA(SHA256()))
+        return sign(self.key, data)
 
-    def add(self, body: bytes) -> Entry:
-        number = len(self.leaves)
-        self.leaves.append(merkle.leaf(body))
+    def add(self, body: bytes, at: datetime.datetime | None = None) -> Entry:
+        """The entry as it is when others have come after it."""
+        place = len(self.leaves)
+        self.leaves += [merkle.leaf(body), *_LATER]
+        time = int((at or self.clock or now()).timestamp())
         return self.finished(
-            Entry(body, number, self.id, self._time(), b"", number + 1, merkle.root(self.leaves),
-                  merkle.proof(self.leaves, number), "")
+            Entry(body, place + self.older, place, self.id, time, b"", len(self.leaves),
+                  merkle.root(self.leaves), merkle.proof(self.leaves, place), "")
         )  # fmt: skip
 
     def finished(self, entry: Entry) -> Entry:
@@ -130,29 +142,20 @@ class Log:
         signature = b64(self.key_hash + self.sign(text.encode()))
         return f"{text}\n— {self.name} {signature}\n"
 
-    def _time(self) -> int:
-        return int((self.clock or now()).timestamp())
-
 
 class TileLog(Log):
     """Rekor 2: neither promise nor time; what signs is Ed25519, and its id is made of its name too (C2SP's notes)."""
 
     origin = "tiles.example.com"
+    older = 0
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.signer = ed25519.Ed25519PrivateKey.generate()
-
-    @property
-    def public(self) -> bytes:
-        return self.signer.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    def _new_key(self) -> PrivateKey:
+        return ed25519.Ed25519PrivateKey.generate()
 
     @property
     def id(self) -> bytes:
-        return hashlib.sha256(f"{self.origin}\n\x01".encode() + self.public).digest()
-
-    def sign(self, data: bytes) -> bytes:
-        return self.signer.sign(data)
+        public = spki(self.key)[-32:]  # the key itself is all that follows in it
+        return hashlib.sha256(f"{self.origin}\n\x01".encode() + public).digest()
 
     def finished(self, entry: Entry) -> Entry:
         return entry._replace(checkpoint=self.checkpoint(entry.size, entry.root), integrated_time=0)

@@ -6,9 +6,9 @@ from __future__ import annotations
 import datetime
 import json
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.trust.certificate_log import spki
+from tests.trust.keys import spki
 from tests.trust.log import Log, TileLog, b64
 
 TYPE_CHECKING = False
@@ -34,27 +34,23 @@ def _rfc3339(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def authority(chain: Sequence[x509.Certificate], valid: Period = ALWAYS) -> dict[str, object]:
+def authority(name: str, chain: Sequence[x509.Certificate], valid: Period = ALWAYS) -> dict[str, object]:
     certificates = [{"rawBytes": b64(each.public_bytes(Encoding.DER))} for each in chain]
     return {
-        "subject": {"organization": "tests", "commonName": "tests"},
-        "uri": "https://authority.example.com",
+        "subject": {"organization": "tests", "commonName": name},
+        "uri": f"https://{name}.example.com",
         "certChain": {"certificates": certificates},
         "validFor": period(valid),
     }
 
 
 def log(each: Log | CertificateLog, valid: Period = ALWAYS) -> dict[str, object]:
-    if isinstance(each, TileLog):
-        key = each.signer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        details = "PKIX_ED25519"
-    else:
-        key, details = spki(each.key.public_key()), "PKIX_ECDSA_P256_SHA_256"
+    details = "PKIX_ED25519" if isinstance(each, TileLog) else "PKIX_ECDSA_P256_SHA_256"
     name = each.name if isinstance(each, Log) else "ct.example.com"
     return {
         "baseUrl": f"https://{name}",
         "hashAlgorithm": "SHA2_256",
-        "publicKey": {"rawBytes": b64(key), "keyDetails": details, "validFor": period(valid)},
+        "publicKey": {"rawBytes": b64(spki(each.key)), "keyDetails": details, "validFor": period(valid)},
         "logId": {"keyId": b64(each.id)},
     }
 

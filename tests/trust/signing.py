@@ -6,25 +6,24 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.trust.certificate_log import spki
+from tests.trust.keys import pem, sign, spki
 from tests.trust.log import b64, canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.trust.authority import Key
+    from tests.trust.keys import PrivateKey, PublicKey
     from tests.trust.log import Entry
+
+    Verifier = x509.Certificate | PrivateKey | PublicKey
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 IN_TOTO = "application/vnd.in-toto+json"
@@ -32,16 +31,12 @@ SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 
-def sign(key: Key, data: bytes) -> bytes:
-    return key.sign(data, ec.ECDSA(SHA256()))
-
-
-def statement(digest: str, predicate_type: str = SIGN_PREDICATE) -> bytes:
+def statement(digest: str, predicate_type: str = SIGN_PREDICATE, **subject: object) -> bytes:
     """What a bundle says of an image."""
     algorithm, _, value = digest.partition(":")
     body = {
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"digest": {algorithm: value}}],
+        "subject": [{"digest": {algorithm: value}, **subject}],
         "predicateType": predicate_type,
         "predicate": {},
     }
@@ -82,7 +77,7 @@ class Envelope(NamedTuple):
         return preauthenticated(self.payload_type, self.payload)
 
 
-def enveloped(key: Key, body: bytes, payload_type: str = IN_TOTO) -> Envelope:
+def enveloped(key: PrivateKey, body: bytes, payload_type: str = IN_TOTO) -> Envelope:
     return Envelope(body, sign(key, preauthenticated(payload_type, body)), payload_type)
 
 
@@ -125,51 +120,54 @@ def beside(signature: bytes, proofs: Proofs, chain: Sequence[x509.Certificate] =
 # what is entered into logs
 
 
-def entry_dsse(envelope: Envelope, verifier: str) -> bytes:
-    """Rekor 1, of an envelope; `verifier` is PEM."""
+def entry_dsse(envelope: Envelope, verifier: Verifier) -> bytes:
+    """Rekor 1, of an envelope."""
     whole = json.dumps(envelope.as_json(), separators=(",", ":")).encode()
     spec = {
-        "envelopeHash": _hash(whole),
-        "payloadHash": _hash(envelope.payload),
-        "signatures": [{"signature": b64(envelope.signature), "verifier": b64(verifier.encode())}],
+        "envelopeHash": hashed(whole),
+        "payloadHash": hashed(envelope.payload),
+        "signatures": [{"signature": b64(envelope.signature), "verifier": b64(pem(verifier).encode())}],
     }
     return canonical({"apiVersion": "0.0.1", "kind": "dsse", "spec": spec})
 
 
-def entry_hashedrekord(data: bytes, signature: bytes, verifier: str) -> bytes:
-    """Rekor 1, of anything."""
-    public = {"content": b64(verifier.encode())}
-    spec = {"data": {"hash": _hash(data)}, "signature": {"content": b64(signature), "publicKey": public}}
+def entry_hashedrekord(data: bytes, signature: bytes, verifier: Verifier) -> bytes:
+    """Rekor 1, of anything; of an envelope too, whose `signed` is then the data."""
+    public = {"content": b64(pem(verifier).encode())}
+    spec = {"data": {"hash": hashed(data)}, "signature": {"content": b64(signature), "publicKey": public}}
     return canonical({"apiVersion": "0.0.1", "kind": "hashedrekord", "spec": spec})
 
 
-def entry_tile(
-    data: bytes, signature: bytes, verifier: x509.Certificate | ec.EllipticCurvePublicKey
-) -> bytes:
-    """Rekor 2; of an envelope too, whose `signed` is then the data."""
-    if isinstance(verifier, x509.Certificate):
-        who = {"x509Certificate": {"rawBytes": b64(verifier.public_bytes(Encoding.DER))}}
-    else:
-        who = {"publicKey": {"rawBytes": b64(spki(verifier))}}
+def entry_tile(data: bytes, signature: bytes, verifier: Verifier) -> bytes:
+    """Rekor 2, as `entry_hashedrekord`: what cosign enters."""
     spec = {
-        "data": {"algorithm": "SHA2_256", "digest": b64(hashlib.sha256(data).digest())},
-        "signature": {
-            "content": b64(signature),
-            "verifier": {"keyDetails": "PKIX_ECDSA_P256_SHA_256", **who},
-        },
+        "data": _digest(data),
+        "signature": {"content": b64(signature), "verifier": _verifier(verifier)},
     }
     return canonical({"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": spec}})
 
 
-def _hash(data: bytes) -> dict[str, str]:
+def entry_tile_dsse(envelope: Envelope, verifier: Verifier) -> bytes:
+    """Rekor 2, of an envelope."""
+    spec = {
+        "payloadHash": _digest(envelope.payload),
+        "signatures": [{"content": b64(envelope.signature), "verifier": _verifier(verifier)}],
+    }
+    return canonical({"apiVersion": "0.0.2", "kind": "dsse", "spec": {"dsseV002": spec}})
+
+
+def hashed(data: bytes) -> dict[str, str]:
+    """As Rekor 1 writes it."""
     return {"algorithm": "sha256", "value": hashlib.sha256(data).hexdigest()}
 
 
-def pem(what: x509.Certificate | ec.EllipticCurvePublicKey) -> str:
-    if isinstance(what, x509.Certificate):
-        return what.public_bytes(Encoding.PEM).decode()
-    return what.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+def _digest(data: bytes) -> dict[str, str]:
+    return {"algorithm": "SHA2_256", "digest": b64(hashlib.sha256(data).digest())}
 
 
-def from_b64(text: str) -> bytes:
-    return base64.b64decode(text)
+def _verifier(verifier: Verifier) -> dict[str, object]:
+    if isinstance(verifier, x509.Certificate):
+        who = {"x509Certificate": {"rawBytes": b64(verifier.public_bytes(Encoding.DER))}}
+    else:
+        who = {"publicKey": {"rawBytes": b64(spki(verifier))}}
+    return {"keyDetails": "PKIX_ECDSA_P256_SHA_256", **who}

@@ -6,12 +6,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.trust import der
 from tests.trust.authority import now
+from tests.trust.keys import sign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def _signer(info: bytes, certificate: bytes, by: Identity) -> bytes:
             _attribute(_SIGNING_CERTIFICATE_V2, _pointer(certificate)),
         ]
     )
-    signature = by.key.sign(der.tagged(der.SET, *attributes), ec.ECDSA(SHA256()))
+    signature = sign(by.key, der.tagged(der.SET, *attributes))
     issuer = der.sequence(by.certificate.issuer.public_bytes(), der.integer(by.certificate.serial_number))
     return der.sequence(
         der.integer(1), issuer, _SHA256, der.tagged(0xA0, *attributes), _ECDSA_SHA256, der.octets(signature)

@@ -16,9 +16,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.trust import merkle
 from tests.trust.authority import DAY, Authority, now
-from tests.trust.certificate_log import CertificateLog, spki, without_poison
+from tests.trust.certificate_log import CertificateLog, without_poison
+from tests.trust.keys import pem, spki
 from tests.trust.log import Log, TileLog, canonical
-from tests.trust.signing import pem
 from tests.trust.stamps import stamp
 
 
@@ -85,12 +85,14 @@ def test_each_entry_leads_to_the_signed_root(kind):
 def test_a_promise_is_signed():
     log = Log()
     entry = log.add(b"entry")
-    log.key.public_key().verify(entry.promise, canonical(entry.promised()), ec.ECDSA(SHA256()))
+    key = log.key.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    key.verify(entry.promise, canonical(entry.promised()), ec.ECDSA(SHA256()))
 
 
 def _root_from(entry):
     """As RFC 9162, section 2.1.3.2 has it, which is not how the proof is made."""
-    number, last, found = entry.number, entry.size - 1, merkle.leaf(entry.body)
+    number, last, found = entry.place, entry.size - 1, merkle.leaf(entry.body)
     for each in entry.hashes:
         if number & 1 or number == last:
             found = merkle.node(each, found)

@@ -13,10 +13,9 @@ from bpfman.images.digest import digest_of
 from bpfman.images.pulling import ALWAYS
 from bpfman.model.audit import ACCEPTED, REFUSED
 from tests.images.samples import put_image
-from tests.trust.authority import IDENTITY, ISSUER, new_key
-from tests.trust.certificate_log import spki
+from tests.trust.authority import IDENTITY, ISSUER
+from tests.trust.keys import new_key, pem, spki
 from tests.trust.node import ELF, LAYER
-from tests.trust.signing import Proofs, beside, payload, pem, sign
 
 pytestmark = pytest.mark.kernel
 
@@ -29,13 +28,12 @@ def key():
 @pytest.fixture
 def public(key, tmp_path):
     path = tmp_path / "acme.pub"
-    path.write_text(pem(key.public_key()))
+    path.write_text(pem(key))
     return path
 
 
 def signed_with(key, scene, repository=None):
-    body = payload(scene.digest, repository or scene.name)
-    scene.payloads((body, beside(sign(key, body), Proofs())))
+    scene.payloads(scene.world.payload(scene.digest, repository or scene.name, key, logged=False))
 
 
 def by_key(public, identity="matchRepository", **more):
@@ -55,7 +53,7 @@ class TestPolicyJson:
         signed_with(key, scene)
         node.require(scene.name, by_key(public))
         other = tmp_path / "other.pub"
-        other.write_text(pem(new_key().public_key()))
+        other.write_text(pem(new_key()))
         node.believe_key(other)
         with pytest.raises(SignatureRefused):
             node.load(scene.name)
@@ -81,7 +79,7 @@ class TestPolicyJson:
 class TestRevoked:
     def test_a_key(self, scene, node, key, public):
         signed_with(key, scene)
-        fingerprint = hashlib.sha256(spki(key.public_key())).hexdigest()
+        fingerprint = hashlib.sha256(spki(key)).hexdigest()
         node.believe_key(public, f'revoked = ["{fingerprint}"]')
         with pytest.raises(SignatureRefused, match="revoked: "):
             node.load(scene.name)

@@ -1,24 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of refusals share: what is demanded of most bundles, and the step at which one was refused."""
+"""What the tests share: what is demanded of most signatures, and the step at which one was refused."""
 
 from __future__ import annotations
-
-import time
 
 import pytest
 
 from bpfman.errors import SignatureRefused
-from bpfman.images.digest import digest_of
-from bpfman.images.trust.demand import Demand, Identity
+from bpfman.images.trust.demand import Demand, Identity, Key
 from bpfman.images.trust.signatures import Found
 from bpfman.images.trust.verifying import verify
-from tests.images.trust.authority import ALICE, ISSUER
-from tests.images.trust.instance import found
+from tests.images.trust.instance import NOW, found
+from tests.trust.authority import IDENTITY, ISSUER
+from tests.trust.keys import pem
 
-NOW = time.time()
-BY_ALICE = (Identity(subject=ALICE, issuer=ISSUER),)
-OTHER = digest_of(b"another image")
-DAY = 86400
+ALICE = Identity(subject=IDENTITY, issuer=ISSUER)
 
 
 def refused(given, demand: Demand, now: float = NOW) -> tuple[str, str]:
@@ -32,4 +27,9 @@ def refused(given, demand: Demand, now: float = NOW) -> tuple[str, str]:
 
 
 def by_alice(sigstore, **more) -> Demand:
-    return Demand(**{"identities": BY_ALICE, "instance": sigstore.instance(), **more})
+    return Demand(**{"identities": (ALICE,), "instance": sigstore.instance(), **more})
+
+
+def by_key(key, name: str = "k", **more) -> Demand:
+    """By that key, or the public half of it."""
+    return Demand(keys=(Key(pem(key).encode(), name),), **more)

@@ -12,15 +12,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from bpfman.errors import SignatureRefused
 from bpfman.images.trust.demand import Demand, Identity, Instance, Key
 from bpfman.images.trust.verifying import verify
-from tests.images.trust.authority import certificate_pem, new_key, pem
-from tests.images.trust.instance import Sigstore, found
-from tests.images.trust.judging import BY_ALICE, NOW, by_alice, refused
-from tests.images.trust.rekor import Rekor, b64
-
-
-@pytest.fixture(scope="module")
-def sigstore(tmp_path_factory):
-    return Sigstore(tmp_path_factory.mktemp("clock"), NOW)
+from tests.images.trust.instance import NOW, Sigstore, found
+from tests.images.trust.judging import ALICE, by_alice, by_key, refused
+from tests.trust.certificate_log import CertificateLog
+from tests.trust.keys import new_key, pem
+from tests.trust.log import b64, canonical
+from tests.trust.signing import Envelope
 
 
 def _entry(bundle: dict):
@@ -48,7 +45,7 @@ LOG_CHANGES = {
     "more hashes": lambda entry: entry["inclusionProof"]["hashes"].append(b64(b"x" * 32)),
     "checkpoint": lambda entry: entry["inclusionProof"]["checkpoint"].update(
         envelope=entry["inclusionProof"]["checkpoint"]["envelope"].replace(
-            "log.example.com\n9", "log.example.com\n8"
+            "log.example.com - 1\n9", "log.example.com - 1\n8"
         )
     ),
     "checkpoint unsigned": lambda entry: entry["inclusionProof"]["checkpoint"].update(
@@ -60,7 +57,7 @@ LOG_CHANGES = {
 
 @pytest.mark.parametrize("change", LOG_CHANGES.values(), ids=[*LOG_CHANGES])
 def test_a_changed_log_entry(change):
-    sigstore = Sigstore(now=NOW)
+    sigstore = Sigstore()
     bundle = sigstore.keyless()
     assert verify(found(bundle), None, by_alice(sigstore), NOW)
     change(_entry(bundle))
@@ -68,7 +65,7 @@ def test_a_changed_log_entry(change):
 
 
 def test_a_checkpoint_of_another_tree():
-    sigstore = Sigstore(now=NOW)
+    sigstore = Sigstore()
     bundle, later = sigstore.keyless(), sigstore.keyless()
     _entry(bundle)["inclusionProof"]["checkpoint"] = _entry(later)["inclusionProof"]["checkpoint"]
     assert refused(bundle, by_alice(sigstore)) == (
@@ -85,82 +82,78 @@ def test_the_entry_of_another_signature(sigstore):
 
 def test_the_entry_of_the_same_signature_by_another_certificate(sigstore):
     """Alice's signature, logged in time; Mallory shows it with a certificate of his for her key."""
-    key = new_key()
-    bundle = sigstore.bundle(key, sigstore.authority.issue(key))
-    again = sigstore.authority.issue(key, "mallory@example.com").public_bytes(Encoding.DER)
-    bundle["verificationMaterial"]["certificate"]["rawBytes"] = b64(again)
+    by = sigstore.certify()
+    bundle = sigstore.signed(by)
+    again = sigstore.authority.certify("mallory@example.com", key=by.key).certificate
+    bundle["verificationMaterial"]["certificate"]["rawBytes"] = b64(again.public_bytes(Encoding.DER))
     demand = by_alice(sigstore, identities=(Identity(subject="mallory@example.com"),))
     step, why = refused(bundle, demand)
     assert (step, "another key or certificate" in why) == ("log", True)
 
 
 def test_the_entry_of_something_else(sigstore):
-    key = new_key()
-    bundle = sigstore.bundle(key, sigstore.authority.issue(key))
-    envelope = bundle["dsseEnvelope"]
-    signature = base64.b64decode(envelope["signatures"][0]["sig"])
-    entry = sigstore.log.add(sigstore.dsse_entry(b"something else", signature, sigstore.authority.issue(key)))
-    bundle["verificationMaterial"]["tlogEntries"] = [entry]
+    by = sigstore.certify()
+    bundle = sigstore.signed(by)
+    signature = base64.b64decode(bundle["dsseEnvelope"]["signatures"][0]["sig"])
+    entry = sigstore.entry(Envelope(b"something else", signature), by)
+    bundle["verificationMaterial"]["tlogEntries"] = [entry.as_bundle()]
     assert "something else" in refused(bundle, by_alice(sigstore))[1]
 
 
 def test_an_entry_of_an_unknown_kind(sigstore):
     bundle = sigstore.keyless()
-    bundle["verificationMaterial"]["tlogEntries"] = [
-        sigstore.log.add({"apiVersion": "0.0.1", "kind": "rpm", "spec": {}})
-    ]
+    entry = sigstore.log.add(canonical({"apiVersion": "0.0.1", "kind": "rpm", "spec": {}}))
+    bundle["verificationMaterial"]["tlogEntries"] = [entry.as_bundle()]
     assert refused(bundle, by_alice(sigstore))[0] == "log"
 
 
 def test_a_strange_log(sigstore):
-    stranger = Sigstore(now=NOW)
+    stranger = Sigstore()
     stranger.authority = sigstore.authority
     bundle = stranger.keyless()
     assert refused(bundle, by_alice(sigstore))[0] == "log"
     key = new_key()
-    by_key = Demand(keys=(Key(pem(key), "k"),), instance=sigstore.instance())
-    assert verify(found(stranger.bundle(key)), None, by_key, NOW), "nobody demanded a log"
-    assert refused(stranger.bundle(key), by_key._replace(log=True))[0] == "log"
+    demand = by_key(key, instance=sigstore.instance())
+    assert verify(found(stranger.signed(key)), None, demand, NOW), "nobody demanded a log"
+    assert refused(stranger.signed(key), demand._replace(log=True))[0] == "log"
 
 
 def test_a_bad_entry_is_no_better_for_not_being_demanded(sigstore):
     key = new_key()
-    bundle = sigstore.bundle(key)
+    bundle = sigstore.signed(key)
     _entry(bundle)["integratedTime"] = "1"
-    demand = Demand(keys=(Key(pem(key), "k"),), instance=sigstore.instance())
+    demand = by_key(key, instance=sigstore.instance())
     assert refused(bundle, demand)[0] == "log"
 
 
 def test_a_log_of_which_only_the_key_is_known():
     """As policy.json has it: the authority's certificate, and Rekor's public key."""
-    sigstore, key = Sigstore(now=NOW), new_key()
+    sigstore = Sigstore()
     authority = sigstore.authority
-    instance = Instance(
-        "mine", authorities=certificate_pem(authority.root), logs=(Key(pem(sigstore.log.key), "r"),)
-    )
-    demand = Demand(identities=BY_ALICE, instance=instance, log=True)
-    signature = sigstore.tagged(key, authority.issue(key, sct=False), log=True)
+    log = Key(pem(sigstore.log.key).encode(), "r")
+    instance = Instance("mine", authorities=pem(authority.root).encode(), logs=(log,))
+    demand = Demand(identities=(ALICE,), instance=instance, log=True)
+    signature = sigstore.tagged(authority.certify(logged=False), logged=True)
     assert verify(found(signature), None, demand, NOW).proof == "entry 1006 of r"
-    other = instance._replace(logs=(Key(pem(new_key()), "other"),))
+    other = instance._replace(logs=(Key(pem(new_key()).encode(), "other"),))
     assert refused(found(signature), demand._replace(instance=other))[0] == "log"
 
 
-def test_a_log_of_version_2_tells_no_time():
-    tiles = Sigstore(now=NOW, log=Rekor(NOW, tells_time=False))
-    step, why = refused(tiles.keyless(), by_alice(tiles))
+def test_a_log_of_version_2_tells_no_time(sigstore):
+    step, why = refused(sigstore.keyless(log=2), by_alice(sigstore))
     assert (step, "nothing proves" in why) == ("timestamp", True)
 
 
 @pytest.mark.parametrize("newer", ["log", "certificate log", "authority"])
 def test_keys_that_are_newer_than_those_known(sigstore, newer):
     """The hint says where to get them."""
-    other = Sigstore(now=NOW)
+    other = Sigstore()
     if newer != "log":
         other.log = sigstore.log
     if newer != "authority":
         other.authority = copy.copy(sigstore.authority)
     if newer == "certificate log":
-        other.authority.log_key = new_key()
+        other.authority.log = CertificateLog()
     with pytest.raises(SignatureRefused) as raised:
         verify(found(other.keyless()), None, by_alice(sigstore), NOW)
     assert raised.value.refusals[0][1] == ("certificate" if newer == "authority" else newer)

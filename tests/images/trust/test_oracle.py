@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import json
-import time
+import tempfile
 
 import pytest
 from cryptography.x509 import ExtensionNotFound
@@ -17,86 +17,81 @@ from sigstore.verify import Verifier, policy
 
 from bpfman.errors import Untrusted
 from bpfman.images.trust.bundle import read_bundle
-from bpfman.images.trust.demand import Demand, Identity
 from bpfman.images.trust.verifying import verify
-from tests.images.trust.authority import ALICE, ISSUER, MINUTES, Authority, new_key
-from tests.images.trust.instance import Sigstore, folder_for_all_tests, found
-from tests.images.trust.rekor import Rekor, canonical
+from tests.images.trust.instance import AT, NOW, Sigstore, found
+from tests.images.trust.judging import by_alice
 from tests.images.trust.test_mutations import at, is_base64, paths, replaced
+from tests.trust.authority import IDENTITY, ISSUER, MINUTE, Authority
+from tests.trust.certificate_log import CertificateLog
+from tests.trust.log import canonical
 
-NOW = time.time()
-
-
-@functools.cache
-def sigstore(version: int) -> Sigstore:
-    return Sigstore(folder_for_all_tests(), NOW, Rekor(NOW, tells_time=version == 1))
+SIGSTORE = Sigstore()
 
 
 @functools.cache
-def oracle(version: int) -> Verifier:
-    path = folder_for_all_tests() / "trusted_root.json"
-    path.write_text(json.dumps(sigstore(version).trusted_root()))
-    return Verifier(trusted_root=TrustedRoot.from_file(str(path)))
+def oracle() -> Verifier:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(SIGSTORE.trusted_root())
+        file.flush()
+        return Verifier(trusted_root=TrustedRoot.from_file(file.name))
 
 
-def good_there(data: bytes, version: int) -> bool:
+def good_there(data: bytes) -> bool:
     try:
-        oracle(version).verify_dsse(Bundle.from_json(data), policy.Identity(identity=ALICE, issuer=ISSUER))
+        oracle().verify_dsse(Bundle.from_json(data), policy.Identity(identity=IDENTITY, issuer=ISSUER))
     except (Error, ValueError, ExtensionNotFound):
         return False
     return True
 
 
-def good_here(data: bytes, version: int) -> bool:
-    identities = (Identity(subject=ALICE, issuer=ISSUER),)
+def good_here(data: bytes) -> bool:
     try:
-        verify(found(data), None, Demand(identities=identities, instance=sigstore(version).instance()), NOW)
+        verify(found(data), None, by_alice(SIGSTORE), NOW)
     except Untrusted:
         return False
     return True
 
 
-def both(bundle: dict, version: int = 1) -> tuple[bool, bool]:
+def both(bundle: dict) -> tuple[bool, bool]:
     data = canonical(bundle)
-    return good_here(data, version), good_there(data, version)
+    return good_here(data), good_there(data)
 
 
 GOOD = {
-    "log": (1, {}),
-    "log and timestamp": (1, {"timestamp": True}),
-    "log of version 2 and timestamp": (2, {"timestamp": True, "hashed": True}),
+    "log": SIGSTORE.keyless(),
+    "log and timestamp": SIGSTORE.keyless(stamped=True),
+    "log of version 2 and timestamp": SIGSTORE.keyless(log=2, stamped=True, hashed=True),
 }
 
 
-@pytest.mark.parametrize(("version", "about"), GOOD.values(), ids=[*GOOD])
-def test_both_find_it_good(version, about):
-    assert both(sigstore(version).keyless(**about), version) == (True, True)
+@pytest.mark.parametrize("bundle", GOOD.values(), ids=[*GOOD])
+def test_both_find_it_good(bundle):
+    assert both(bundle) == (True, True)
 
 
+CERTIFY = SIGSTORE.authority.certify
 BAD = {
-    "somebody else": {"subject": "bob@example.com"},
-    "another issuer": {"issuer": "https://github.com"},
-    "expired": {"end": NOW - MINUTES},
-    "not yet valid": {"start": NOW + MINUTES},
-    "no SCT": {"sct": False},
-    "an SCT of another log": {"sct_key": new_key()},
-    "not for signing code": {"usage": ()},
-    "another authority": {"by": (Authority(NOW).intermediate, new_key())},
-    "no log": {"log": False},
-    "logged too late": {"when": NOW + 30 * MINUTES},
-    "no time": (2, {}),
+    "somebody else": SIGSTORE.signed(CERTIFY("bob@example.com")),
+    "another issuer": SIGSTORE.signed(CERTIFY(issuer="https://github.com")),
+    "expired": SIGSTORE.signed(CERTIFY(at=AT - 20 * MINUTE)),
+    "not yet valid": SIGSTORE.signed(CERTIFY(at=AT + MINUTE)),
+    "no SCT": SIGSTORE.signed(CERTIFY(logged=None)),
+    "an SCT of another log": SIGSTORE.signed(CERTIFY(logged=CertificateLog())),
+    "not for signing code": SIGSTORE.signed(CERTIFY(usages=())),
+    "another authority": SIGSTORE.signed(Authority(SIGSTORE.certificates, clock=AT).certify()),
+    "no log": SIGSTORE.keyless(log=0),
+    "logged too late": SIGSTORE.keyless(logged_at=AT + 30 * MINUTE),
+    "no time": SIGSTORE.keyless(log=2, hashed=True),
 }
 
 
-@pytest.mark.parametrize("about", BAD.values(), ids=[*BAD])
-def test_both_refuse_it(about):
-    version, about = about if isinstance(about, tuple) else (1, about)
-    assert both(sigstore(version).keyless(**about), version) == (False, False)
+@pytest.mark.parametrize("bundle", BAD.values(), ids=[*BAD])
+def test_both_refuse_it(bundle):
+    assert both(bundle) == (False, False)
 
 
-@functools.cache
-def bundle(version: int) -> dict:
-    return sigstore(version).keyless(timestamp=True, hashed=version == 2)
+#: By the version of the log.
+BUNDLES = {version: SIGSTORE.keyless(log=version, stamped=True, hashed=version == 2) for version in (1, 2)}
 
 
 def is_whole(data: bytes, version: int) -> bool:
@@ -111,7 +106,7 @@ def is_whole(data: bytes, version: int) -> bool:
         return False
     entries = read_bundle(data).entries
     kinds = [entry.get("kindVersion") for entry in json.loads(data)["verificationMaterial"]["tlogEntries"]]
-    whole = bundle(version)["verificationMaterial"]["tlogEntries"]
+    whole = BUNDLES[version]["verificationMaterial"]["tlogEntries"]
     return kinds == [each["kindVersion"] for each in whole] and all(
         each.proof is not None and each.proof.checkpoint for each in entries
     )
@@ -122,7 +117,7 @@ def is_whole(data: bytes, version: int) -> bool:
 @given(st.data())
 def test_what_is_changed_and_good_here_is_good_there(version, data):
     """Bytes changed in the fields that are base64, or in the text: nothing is believed that the other does not."""
-    whole = bundle(version)
+    whole = BUNDLES[version]
     if data.draw(st.booleans()):
         path = data.draw(st.sampled_from([each for each in paths(whole) if is_base64(at(whole, each))]))
         text = bytearray(at(whole, path).encode())
@@ -132,5 +127,5 @@ def test_what_is_changed_and_good_here_is_good_there(version, data):
         raw = bytearray(canonical(whole))
         raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 127))
         changed = bytes(raw)
-    if good_here(changed, version) and is_whole(changed, version):
-        assert good_there(changed, version)
+    if good_here(changed) and is_whole(changed, version):
+        assert good_there(changed)

@@ -16,40 +16,38 @@ from bpfman.errors import SignatureRefused
 from bpfman.images.trust.demand import Identity
 from bpfman.images.trust.keys import key_of
 from bpfman.images.trust.verifying import verify
-from tests.images.trust.authority import MINUTES, Authority, new_key
-from tests.images.trust.instance import Sigstore, found
-from tests.images.trust.judging import DAY, NOW, by_alice, refused
-from tests.images.trust.rekor import b64
-
-
-@pytest.fixture(scope="module")
-def sigstore(tmp_path_factory):
-    return Sigstore(tmp_path_factory.mktemp("clock"), NOW)
+from tests.images.trust.instance import AT, NOW, Sigstore, found, with_window
+from tests.images.trust.judging import by_alice, refused
+from tests.trust.authority import DAY, MINUTE, YEAR, Authority
+from tests.trust.certificate_log import PROMISES, CertificateLog
+from tests.trust.log import b64
 
 
 def test_a_certificate_that_expired_or_is_not_yet_valid(sigstore):
-    step, why = refused(sigstore.keyless(end=NOW - MINUTES), by_alice(sigstore))
+    expired = sigstore.authority.certify(at=AT - 11 * MINUTE)
+    step, why = refused(sigstore.signed(expired), by_alice(sigstore))
     assert (step, "expired" in why) == ("certificate", True)
-    step, why = refused(sigstore.keyless(start=NOW + MINUTES), by_alice(sigstore))
+    to_come = sigstore.authority.certify(at=AT + MINUTE)
+    step, why = refused(sigstore.signed(to_come), by_alice(sigstore))
     assert (step, "not yet valid" in why) == ("certificate", True)
 
 
 def test_a_certificate_expired_since_is_good_for_what_was_made_before(sigstore):
-    assert verify(found(sigstore.keyless()), None, by_alice(sigstore), NOW + 100 * DAY)
+    later = (AT + 2 * YEAR).timestamp()  # the authority's expired too
+    assert verify(found(sigstore.keyless()), None, by_alice(sigstore), later)
 
 
 def test_another_authority_of_the_same_name(sigstore):
-    bundle = sigstore.keyless(by=(Authority(NOW).intermediate, new_key()))
-    assert refused(bundle, by_alice(sigstore))[0] == "certificate"
+    by = Authority(sigstore.certificates, clock=AT).certify()
+    assert refused(sigstore.signed(by), by_alice(sigstore))[0] == "certificate"
 
 
 def _in_between(sigstore, **about):
-    """A bundle whose certificate comes of a further authority, below the tests' intermediate."""
-    authority, key, leaf = sigstore.authority, new_key(), new_key()
-    middle = authority.authority("middle", key.public_key(), authority.root, **about)
-    certificate = authority.issue(leaf, by=(middle, key))
-    bundle = sigstore.bundle(leaf, certificate)
-    chain = [certificate, middle]
+    """A bundle whose certificate comes of a further authority, which only the bundle shows."""
+    middle = sigstore.authority.another(**about)
+    by = middle.certify()
+    bundle = sigstore.signed(by)
+    chain = [by.certificate, middle.intermediate]
     bundle["verificationMaterial"]["x509CertificateChain"] = {
         "certificates": [{"rawBytes": b64(each.public_bytes(Encoding.DER))} for each in chain]
     }
@@ -61,9 +59,9 @@ def _in_between(sigstore, **about):
     ("about", "why"),
     [
         ({"ca": False}, "is no authority"),
-        ({"sign": False}, "may not sign certificates"),
-        ({"usage": (ExtendedKeyUsageOID.SERVER_AUTH,)}, "not an authority for signing code"),
-        ({"end": NOW - MINUTES}, "expired"),
+        ({"signs": False}, "may not sign certificates"),
+        ({"usage": ExtendedKeyUsageOID.SERVER_AUTH}, "not an authority for signing code"),
+        ({"end": AT - MINUTE}, "expired"),
     ],
 )
 def test_an_authority_in_between(sigstore, about, why):
@@ -76,8 +74,8 @@ def test_an_authority_in_between(sigstore, about, why):
 @pytest.mark.parametrize(
     ("about", "why"),
     [
-        ({"usage": (ExtendedKeyUsageOID.SERVER_AUTH,)}, "not for signing code"),
-        ({"usage": ()}, "not for signing code"),
+        ({"usages": (ExtendedKeyUsageOID.SERVER_AUTH,)}, "not for signing code"),
+        ({"usages": ()}, "not for signing code"),
         ({"more": [(x509.BasicConstraints(True, None), True)]}, "an authority's own"),
         (
             {"more": [(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\5\0"), True)]},
@@ -86,37 +84,35 @@ def test_an_authority_in_between(sigstore, about, why):
     ],
 )
 def test_a_certificate_for_something_else(sigstore, about, why):
-    step, reason = refused(sigstore.keyless(**about), by_alice(sigstore))
+    by = sigstore.authority.certify(**about)
+    step, reason = refused(sigstore.signed(by), by_alice(sigstore))
     assert step == "certificate"
     assert why in reason
 
 
 def test_a_certificate_with_a_weak_key(sigstore):
-    key = rsa.generate_private_key(65537, 1024)
-    assert (
-        refused(sigstore.bundle(key, sigstore.authority.issue(key)), by_alice(sigstore))[0] == "certificate"
-    )
+    by = sigstore.authority.certify(key=rsa.generate_private_key(65537, 1024))
+    assert refused(sigstore.signed(by), by_alice(sigstore))[0] == "certificate"
 
 
 def test_no_log_of_certificates_has_it(sigstore):
-    for about in ({"sct": False}, {"sct_key": new_key()}):
-        assert refused(sigstore.keyless(**about), by_alice(sigstore))[0] == "certificate log"
+    for log in (None, CertificateLog()):
+        by = sigstore.authority.certify(logged=log)
+        assert refused(sigstore.signed(by), by_alice(sigstore))[0] == "certificate log"
 
 
 def test_a_promise_to_publish_another_certificate(sigstore):
-    key = new_key()
-    good, other = sigstore.authority.issue(key), sigstore.authority.issue(key, sct=False)
-    sct = good.extensions.get_extension_for_oid(x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2"))
-    assert other
-    raw = x509.UnrecognizedExtension(sct.oid, sct.value.public_bytes())
-    stolen = sigstore.authority.issue(key, "mallory@example.com", sct=False, more=[(raw, False)])
+    good = sigstore.certify()
+    promise = good.certificate.extensions.get_extension_for_oid(PROMISES)
+    raw = x509.UnrecognizedExtension(PROMISES, promise.value.public_bytes())
+    stolen = sigstore.authority.certify("mallory@example.com", key=good.key, logged=None, more=[(raw, False)])
     demand = by_alice(sigstore, identities=(Identity(subject="mallory@example.com"),))
-    assert refused(sigstore.bundle(key, stolen), demand)[0] == "certificate log"
+    assert refused(sigstore.signed(stolen), demand)[0] == "certificate log"
 
 
 def test_the_clock_of_this_machine_is_behind(sigstore):
     with pytest.raises(SignatureRefused) as raised:
-        verify(found(sigstore.keyless()), None, by_alice(sigstore), NOW - DAY)
+        verify(found(sigstore.keyless()), None, by_alice(sigstore), (AT - DAY).timestamp())
     assert "yet to come" in str(raised.value)
     assert "clock" in raised.value.hint
 
@@ -127,17 +123,17 @@ def test_the_clock_of_this_machine_is_behind(sigstore):
      ("timestampAuthorities", "timestamp")],
 )  # fmt: skip
 def test_keys_are_good_in_their_time_only(sigstore, which, step):
-    bundle = sigstore.keyless(timestamp=True)
+    bundle = sigstore.keyless(stamped=True)
     for window in (
         {"start": "2021-01-01T00:00:00Z", "end": "2022-01-01T00:00:00Z"},
         {"start": "2101-01-01T00:00:00Z"},
     ):
-        instance = sigstore.instance(sigstore.trusted_root(**{which: window}))
+        instance = sigstore.instance(with_window(sigstore.trusted_root(), which, window))
         assert refused(bundle, by_alice(sigstore, instance=instance))[0] == step
 
 
 def test_nothing_says_when(sigstore):
-    assert refused(sigstore.keyless(log=False), by_alice(sigstore, log=False))[0] == "timestamp"
+    assert refused(sigstore.keyless(log=0), by_alice(sigstore, log=False))[0] == "timestamp"
 
 
 def test_a_timestamp_is_demanded(sigstore):
@@ -145,18 +141,17 @@ def test_a_timestamp_is_demanded(sigstore):
 
 
 def test_a_timestamp_of_another_signature(sigstore):
-    bundle, other = (sigstore.keyless(timestamp=True) for _ in range(2))
+    bundle, other = (sigstore.keyless(stamped=True) for _ in range(2))
     material = "verificationMaterial"
     bundle[material]["timestampVerificationData"] = other[material]["timestampVerificationData"]
     assert refused(bundle, by_alice(sigstore))[0] == "timestamp"
 
 
-def test_a_timestamp_of_a_strange_clock(sigstore, tmp_path):
-    stranger = Sigstore(tmp_path, NOW)
-    bundle = sigstore.keyless(timestamp=True)
+def test_a_timestamp_of_a_strange_clock(sigstore):
+    stranger = Sigstore()
+    bundle = sigstore.keyless(stamped=True)
     signature = bundle["dsseEnvelope"]["signatures"][0]["sig"]
-    assert stranger.clock
-    stamp = stranger.clock.stamp(base64.b64decode(signature))
+    stamp = stranger.stamp(base64.b64decode(signature))
     bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"][0]["signedTimestamp"] = (
         b64(stamp)
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from datetime import timedelta
 
 import pytest
@@ -17,12 +16,11 @@ from bpfman.cli.main import main
 from bpfman.errors import TrustMaterialError, Unsupported
 from bpfman.images.trust import public
 from bpfman.images.trust.public import update_trusted_root
-from tests.images.trust.instance import Sigstore
 from tests.images.trust.tuf_repository import TufRepository
+from tests.trust.signer import World
 
-ROOT = Sigstore(now=time.time()).trusted_root()
-FIRST = json.dumps(ROOT).encode()
-SECOND = json.dumps({**ROOT, "ctlogs": []}).encode()
+FIRST = World().trusted_root()
+SECOND = json.dumps({**json.loads(FIRST), "ctlogs": []}).encode()
 
 
 @pytest.fixture
