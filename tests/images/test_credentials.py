@@ -118,6 +118,7 @@ def test_an_empty_entry_means_no_credentials(find, podman):
         ("[]", "expected an object"),
         ('{"auths": []}', "'auths' is an array"),
         ('{"auths": {"quay.io": {"auth": "%%"}}}', "is not base64"),
+        ('{"auths": {"quay.io": {"auth": "\\u0080"}}}', "is not base64"),
         ('{"auths": {"quay.io": {"auth": 7}}}', "expected a string"),
         ('{"auths": {"quay.io": {}, "quay.io": {}}}', "given twice"),
         ("[" * 100_000, "nested too deeply"),
@@ -259,9 +260,10 @@ def test_explicit_credentials_need_both_halves(pair):
         parse_registry_auth(base64.b64encode(pair).decode())
 
 
-def test_a_refused_value_is_not_shown():
+@pytest.mark.parametrize("text", ["alice:s3cret", "älice:s3cret"])
+def test_a_refused_value_is_not_shown(text):
     with pytest.raises(InvalidRequest) as refused:
-        parse_registry_auth("alice:s3cret")
+        parse_registry_auth(text)
     assert "s3cret" not in str(refused.value) + refused.value.hint
 
 

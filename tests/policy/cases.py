@@ -202,6 +202,7 @@ BAD = {
     "signedBy with two": {"default": [gpg(keyPath="/x", keyData="eA==")]},
     "signedBy with an unknown key": {"default": [gpg(keypath="/x")]},
     "no base64": {"default": [gpg(keyData="!")]},
+    "no ASCII": {"default": [gpg(keyData="\x80")]},
     "a null identity": {"default": [gpg(signedIdentity=None)]},
     "an identity that is a text": {"default": [gpg(signedIdentity="matchExact")]},
     "an identity of no type": {"default": [gpg(signedIdentity={})]},

@@ -97,7 +97,14 @@ def test_keyrings(data):
 
 
 @pytest.mark.parametrize(
-    "text", [b"{}", b'{"manifests": {"x": 3}}', b'{"manifests": {"x": ["!", "", ""]}}', b"[]"]
+    "text",
+    [
+        b"{}",
+        b'{"manifests": {"x": 3}}',
+        b'{"manifests": {"x": ["!", "", ""]}}',
+        b"[]",
+        b'{"manifests": {"x": ["\\u0080", "", ""]}}',
+    ],
 )
 @pytest.mark.parametrize("ask", ["manifest", "referrers", "lookaside"])
 def test_kept_signatures_that_are_none(text, ask):

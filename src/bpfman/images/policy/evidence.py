@@ -146,7 +146,7 @@ def _text(data: bytes) -> str:
 def _bytes(text: object) -> bytes:
     try:
         return binascii.a2b_base64(str(text), strict_mode=True)
-    except binascii.Error:
+    except ValueError:  # a binascii.Error, or a letter that is not even ASCII
         raise _damaged() from None
 
 

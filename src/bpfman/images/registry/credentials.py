@@ -10,7 +10,6 @@ Formats: containers-auth.json(5); Docker's config.json with auths, credHelpers a
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 
 from bpfman.errors import ImageError, InvalidRequest, MalformedImage
@@ -52,7 +51,7 @@ def parse_registry_auth(text: str) -> Credentials:
     """`--registry-auth`: base64 of user:password; InvalidRequest says what is wrong, and never the value."""
     try:
         pair = base64.b64decode(text.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise _invalid_auth("it is not base64 of text") from None
     username, colon, password = pair.partition(":")
     if not (colon and username and password):
@@ -152,7 +151,7 @@ def _of_entry(entry: Mapping[str, Any], where: str) -> Credentials | None:
     if encoded := documents.text(entry, "auth", where, ""):
         try:
             username, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise MalformedImage(f"{where}: auth is not base64 of user:password", "log in again") from None
         password = password.rstrip("\0")
     if token:

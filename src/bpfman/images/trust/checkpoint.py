@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 
 from bpfman.images.trust import keys
 from bpfman.images.trust.refusal import LOG, Refusal
@@ -48,7 +47,7 @@ def _signatures(text: str, hint: bytes) -> list[bytes]:
 def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return b""
 
 

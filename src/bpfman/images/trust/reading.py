@@ -7,7 +7,6 @@ As `documents`, and with its errors: MalformedImage says what is wrong and where
 from __future__ import annotations
 
 import base64
-import binascii
 
 from bpfman.errors import MalformedImage
 from bpfman.images import documents
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 def base64_bytes(text: str, where: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise MalformedImage(f"{where}: {shown(text)} is not base64") from None
 
 

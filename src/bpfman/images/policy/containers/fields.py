@@ -90,7 +90,7 @@ class Fields:
 
         try:
             return binascii.a2b_base64(text, strict_mode=True)
-        except binascii.Error as error:
+        except ValueError as error:  # a binascii.Error, or a letter that is not even ASCII
             raise self.wrong(f'"{key}" is not base64: {error}') from None
 
     def wrong(self, what: str, hint: str = "") -> ConfigurationError:
