@@ -66,8 +66,8 @@ _bpfman_flags() {
     "image list") echo "--quiet --output" ;;
     "image remove") echo "--ignore-missing" ;;
     "image prune") echo "--older-than --max-size --all --output" ;;
-    "image verify") echo "--allow-unsigned --key --certificate-identity --certificate-identity-regexp --certificate-oidc-issuer --certificate-oidc-issuer-regexp --trusted-root --registry-auth --output" ;;
-    "image inspect") echo "--registry-auth --output" ;;
+    "image verify") echo "--allow-unsigned --key --certificate-identity --certificate-identity-regexp --certificate-oidc-issuer --certificate-oidc-issuer-regexp --trusted-root --pull-policy --registry-auth --output" ;;
+    "image inspect") echo "--pull-policy --registry-auth --output" ;;
     "image copy") echo "--no-referrers --source-auth --target-auth --output" ;;
     "image build") echo "--cilium-ebpf-project --source --revision --license --annotation --sbom --registry-auth" ;;
     "image sign") echo "--key --recursive --annotation --layout --name --registry-auth --output" ;;
@@ -307,9 +307,13 @@ _bpfman_flag_value() {
     "image verify --certificate-oidc-issuer") echo "any" ;;
     "image verify --certificate-oidc-issuer-regexp") echo "any" ;;
     "image verify --trusted-root") echo "file" ;;
+    "image verify --pull-policy") echo "any" ;;
+    "image verify -p") echo "any" ;;
     "image verify --registry-auth") echo "any" ;;
     "image verify --output") echo "words:text json" ;;
     "image verify -o") echo "words:text json" ;;
+    "image inspect --pull-policy") echo "any" ;;
+    "image inspect -p") echo "any" ;;
     "image inspect --registry-auth") echo "any" ;;
     "image inspect --output") echo "words:json" ;;
     "image inspect -o") echo "words:json" ;;

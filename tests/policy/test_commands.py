@@ -161,6 +161,81 @@ def test_nothing_is_kept_or_unpacked(run, machine, image, tmp_path):
     assert not machine.asked_for(digest)
 
 
+class TestWithoutARegistry:
+    @pytest.fixture(autouse=True)
+    def down(self, run, machine, image):
+        """An image that was pulled while rules let it in, and whose registry has been failing since."""
+        machine.put(by="acme")
+        machine.says(KEYS)
+        assert run("image pull", image)[0] == 0
+        machine.registry.always("GET", "", lambda handler: handler.refuse(404, "GONE"))
+        machine.registry.seen.clear()
+
+    @pytest.mark.parametrize("policy", ["Never", "IfNotPresent"])
+    def test_the_signatures_that_were_kept_are_judged(self, run, machine, image, policy):
+        status, out, err = run("image verify -p", policy, image)
+        assert (status, err, machine.registry.seen) == (0, "", [])
+        lines = out.splitlines()
+        assert lines[0] == f"Image {image}: signature verified"
+        assert re.fullmatch(
+            r"  read from: the cache, as of 2[-0-9T:]+Z; the registry was not asked", lines[2]
+        )
+        assert lines[4] == f"    signed by key {machine.folder}/acme.pub"
+        found = json.loads(run("image verify -o json -p", policy, image)[1])
+        assert (found["source"], found["verdict"]) == ("cache", "accepted")
+        assert found["pulled_at"] in lines[2]
+
+    def test_by_the_rules_of_now(self, run, machine, image):
+        status, out, err = run("image verify -p Never --key", machine.folder / "other.pub", image)
+        assert status == 1
+        assert out.splitlines()[0] == f"Image {image}: refused"
+        assert "verification failed: " in err
+        assert machine.registry.seen == []
+        machine.policy.write_text('{"default": [{"type": "reject"}]}')
+        assert run("image verify -p Never", image)[0] == 1
+
+    def test_it_is_recorded_as_one_by_the_cache(self, run, image):
+        run("image verify -p Never", image)
+        events = json.loads(run("audit log -o json")[1])["events"]
+        assert [(each["action"], each["cached"]) for each in events] == [("pull", False), ("verify", True)]
+
+    def test_the_registry_is_asked_unless_that_is_said(self, run, machine, image):
+        assert run("image verify", image)[0] == 1
+        assert machine.registry.seen
+
+    def test_what_is_not_cached(self, run, image):
+        status, _, err = run("image verify -p Never", image.replace("latest", "1.2"))
+        assert status == 1
+        assert "not in cache and pull policy is Never" in err
+
+
+def test_an_image_that_nobody_looked_at_cannot_be_judged_by_the_cache(run, machine, image, tmp_path):
+    from bpfman.images.transport.location import Access
+    from bpfman.manager.images import Images
+
+    machine.put(by="acme")
+    cache = str(tmp_path / "cache")
+    Images(cache, access=Access(environment=machine.environment), trust="everybody").pull(image)
+    machine.says(KEYS)
+    status, _, err = run("image verify -p Never", image)
+    assert status == 1
+    assert "was cached under another signing policy" in err
+    assert "pull it again" in err
+    found = json.loads(run("image verify -o json -p IfNotPresent", image)[1])
+    assert (found["source"], found["verdict"]) == ("registry", "accepted")
+
+
+def test_a_registry_that_is_down_is_told_of_with_what_is_kept(run, machine, image):
+    machine.put()
+    assert run("image pull", image)[0] == 0
+    machine.registry.always("GET", "", lambda handler: handler.refuse(503, "DOWN"))
+    status, _, err = run("image verify", image)
+    assert status == 1
+    assert "verification failed: the manifest of" in err
+    assert "the cache has it as of 2" in err
+    assert "`--pull-policy Never` judges it" in err
+
+
 # audit log
 
 

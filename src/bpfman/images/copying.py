@@ -30,10 +30,12 @@ class Copied(NamedTuple):
     referrers: int
 
 
-def copy_image(source: Source, target: Target, *, referrers: bool = True) -> Copied:
-    """Copy the image that `source` was opened for to what `target` was opened for."""
+def copy_image(
+    source: Source, target: Target, root: Document | None = None, *, referrers: bool = True
+) -> Copied:
+    """Copy the image that `source` was opened for, whose manifest is `root`, to what `target` was opened for."""
     copy = _Copy(source, target)
-    root = source.manifest()
+    root = root or source.manifest()
     copy.contents(root, 0)
     own = list(copy.done)
     if referrers:

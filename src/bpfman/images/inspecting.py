@@ -11,8 +11,9 @@ from bpfman.errors import ImageError, ObjectError
 from bpfman.images.capability import capabilities_of
 from bpfman.images.contents import Image, fetch_manifest, read_config, read_object, small_enough
 from bpfman.images.labels import Labels, read_labels
-from bpfman.images.manifest import Descriptor, ImageIndex, ImageManifest, parse_manifest
+from bpfman.images.manifest import INDEX_TYPES, Descriptor, ImageIndex, ImageManifest, parse_manifest
 from bpfman.images.platform import Platform, byteorder_of, wanted_platform
+from bpfman.images.transport.location import REGISTRY
 from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -43,13 +44,17 @@ class Inspected(NamedTuple):
 
 
 class Inspection(NamedTuple):
-    """What a name leads to: one image, or an index of several (`image` is None then)."""
+    """What a name leads to: one image, or an index of several (`image` is None then).
+
+    `source` is where that was read; from the cache, `pulled_at` is the Unix time at which the registry said so."""
 
     digest: str
     media_type: str
     annotations: Mapping[str, str]
     image: Inspected | None
     manifests: tuple[Inspected, ...]
+    source: str = REGISTRY
+    pulled_at: int | None = None
 
 
 def inspect(source: Source, read: ReadBytecode, environment: Mapping[str, str]) -> Inspection:
@@ -59,10 +64,18 @@ def inspect(source: Source, read: ReadBytecode, environment: Mapping[str, str]) 
     if isinstance(found, ImageIndex):
         images = tuple(_inspect_entry(source, entry, read) for entry in found.manifests[:_MOST_FETCHED])
         return Inspection(root.digest, found.media_type, found.annotations, None, images)
-    described = _descriptor(root, found)
+    described = descriptor_of(root, found)
     platform = wanted_platform(environment)
     image = _inspect_image(source, described, Image(root, root, found), platform, read)
     return Inspection(root.digest, found.media_type, found.annotations, image, ())
+
+
+def not_looked_into(entry: Descriptor) -> str:
+    """Why what an index lists is no image, by what the index says of it; empty for an image."""
+    if entry.media_type in INDEX_TYPES:
+        return "it is an index itself"
+    attached = entry.annotations.get(_ATTACHED)
+    return f"it is no image: {attached}" if attached else ""
 
 
 def _inspect_entry(source: Source, entry: Descriptor, read: ReadBytecode) -> Inspected:
@@ -70,9 +83,8 @@ def _inspect_entry(source: Source, entry: Descriptor, read: ReadBytecode) -> Ins
     found = parse_manifest(document, f"manifest {entry.digest} of {source}")
     if isinstance(found, ImageIndex):
         return Inspected(entry, Labels(), (), found.annotations, None, "it is an index itself")
-    if attached := entry.annotations.get(_ATTACHED):
-        layers, annotations = found.layers, found.annotations
-        return Inspected(entry, Labels(), layers, annotations, None, f"it is no image: {attached}")
+    if problem := not_looked_into(entry):
+        return Inspected(entry, Labels(), found.layers, found.annotations, None, problem)
     platform = entry.platform or Platform("linux", "")
     return _inspect_image(source, entry, Image(document, document, found), platform, read)
 
@@ -82,19 +94,29 @@ def _inspect_image(
 ) -> Inspected:
     labels = read_config(source, image.manifest)
     said = read_labels(labels)
-    capabilities, problem = None, "its layer is larger than any bytecode"
-    if small_enough(image.manifest):
-        try:
-            bytecode = read(read_object(source, image, labels, platform), byteorder_of(platform))
-        except (ImageError, ObjectError) as error:
-            problem = str(error)
-        else:
-            capabilities, problem = capabilities_of(bytecode), ""
-            said = Labels(said.programs or bytecode.program_labels, said.maps or bytecode.map_labels)
-    return Inspected(
-        described, said, image.manifest.layers, image.manifest.annotations, capabilities, problem
+    if not small_enough(image.manifest):
+        problem = "its layer is larger than any bytecode"
+        return Inspected(described, said, image.manifest.layers, image.manifest.annotations, None, problem)
+    order = byteorder_of(platform)
+    return looked_into(
+        described, image.manifest, said, lambda: read(read_object(source, image, labels, platform), order)
     )
 
 
-def _descriptor(document: Document, found: ImageManifest) -> Descriptor:
+def looked_into(
+    described: Descriptor, manifest: ImageManifest, said: Labels, bytecode: Callable[[], Bytecode]
+) -> Inspected:
+    """An image with what its bytecode can do; what nobody `said` of it, that says too."""
+    capabilities, problem = None, ""
+    try:
+        found = bytecode()
+    except (ImageError, ObjectError) as error:
+        problem = str(error)
+    else:
+        capabilities = capabilities_of(found)
+        said = Labels(said.programs or found.program_labels, said.maps or found.map_labels)
+    return Inspected(described, said, manifest.layers, manifest.annotations, capabilities, problem)
+
+
+def descriptor_of(document: Document, found: ImageManifest) -> Descriptor:
     return Descriptor(found.media_type, document.digest, len(document.data))

@@ -109,10 +109,7 @@ class Puller:
         if policy != ALWAYS and (found := self._cached(location, platform, policy)) is not None:
             return found
         if policy == NEVER:
-            raise NotCached(
-                f"image {location} not in cache and pull policy is Never",
-                "`bpfman image pull` puts it there; on a machine without a network, load it from oci-archive:FILE",
-            )
+            raise not_cached(location)
         return self._fetch(location, platform)
 
     # from the cache
@@ -135,20 +132,13 @@ class Puller:
             return entry._replace(verdict=NO_RULES)
         if entry.verdict.policy == self._trust.policy(location):
             return entry
-        kept = self._decide_by_kept(entry, location, self._trust)
+        kept = decide_by_kept(self._cache, entry, location, self._trust)
         if policy == NEVER:
-            decision = kept or _unknown(entry, location, self._trust.policy(location))
+            decision = kept or unknown(entry, location, self._trust.policy(location))
             return self._renewed(entry, self._trust.check(decision), b"")
         if kept is not None and kept.verified_digest:
             return self._renewed(entry, kept, b"")
         return self._verified_again(entry, location, self._trust)
-
-    def _decide_by_kept(self, entry: Entry, location: Location, trust: Judge) -> Decision | None:
-        """What the rules of now say by the signatures that were kept; None where none were looked at."""
-        from bpfman.images.policy.evidence import Kept
-
-        data = self._cache.evidence(entry)
-        return None if data is None else trust.decide(location, _digests(entry), Kept(data, str(location)))
 
     def _verified_again(self, entry: Entry, location: Location, trust: Judge) -> Entry:
         from bpfman.images.policy.evidence import recorder
@@ -234,7 +224,22 @@ class Puller:
             self._complain(error)
 
 
-def _unknown(entry: Entry, location: Location, policy: str) -> Decision:
+def not_cached(location: Location) -> NotCached:
+    return NotCached(
+        f"image {location} not in cache and pull policy is Never",
+        "`bpfman image pull` puts it there; on a machine without a network, load it from oci-archive:FILE",
+    )
+
+
+def decide_by_kept(cache: Cache, entry: Entry, location: Location, trust: Judge | Trust) -> Decision | None:
+    """What the rules of now say by the signatures that were kept; None where none were looked at."""
+    from bpfman.images.policy.evidence import Kept
+
+    data = cache.evidence(entry)
+    return None if data is None else trust.decide(location, _digests(entry), Kept(data, str(location)))
+
+
+def unknown(entry: Entry, location: Location, policy: str) -> Decision:
     """A refusal for want of anything to judge by."""
     from bpfman.images.policy.decision import Decision, Part
 

@@ -97,10 +97,10 @@ class Auditor:
                 ) from None
             self._warn(f"the audit trail cannot be written: {error}")
 
-    def note(self, action: str, image: str, digest: str, verdict: Verdict) -> None:
+    def note(self, action: str, image: str, digest: str, verdict: Verdict, *, cached: bool = False) -> None:
         """Record what lets nothing in (a question, a signature made), if this user may write the trail at all."""
         with suppress(StoreError):
-            self._log.append(self._event(action, image, digest, verdict))
+            self._log.append(self._event(action, image, digest, verdict, cached=cached))
 
 
 def this_process(command: str = "") -> Who:

@@ -16,9 +16,10 @@ from functools import partial
 
 from bpfman.errors import InvalidRequest, ObjectError
 from bpfman.images.cache import Cache
-from bpfman.images.pulling import IF_NOT_PRESENT, Puller
-from bpfman.images.transport.location import Access, open_source, open_target, parse_location
+from bpfman.images.pulling import ALWAYS, IF_NOT_PRESENT, Puller
+from bpfman.images.transport.location import CACHE, Access, Location, open_source, open_target, parse_location
 from bpfman.images.verdict import Verdict
+from bpfman.manager import offline
 from bpfman.manager.configuration import CONFIG_PATH
 from bpfman.manager.gate import Guard
 from bpfman.model.audit import LOAD, PULL, SIGN, SIGNED, VERIFY
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from bpfman.images.policy.signing import Rule
     from bpfman.images.pulling import Pulled
     from bpfman.images.registry.credentials import Credentials
-    from bpfman.images.transport.location import Location
     from bpfman.images.trust.signing import Signed
     from bpfman.manager.gate import Gate, Trusting
     from bpfman.manager.manager import Manager
@@ -99,6 +99,7 @@ class Images:
         self._access = access
         self._warn = warn
         self._layout = layout
+        self._shelf = offline.Shelf(self.cache, access.environment, warn or _ignore)
         self._guard = Guard(trust, config, access.environment, who, warn or _ignore, cache_dir)
 
     # using
@@ -113,7 +114,8 @@ class Images:
         return self._let_in(gate, Puller(self.cache, self._access, _read, trust=gate.rules), location, policy)
 
     def _let_in(self, gate: Gate, puller: Puller, location: Location, policy: str) -> Pulled:
-        pulled = puller.pull(location, policy)
+        with self._shelf.offering(location, offline.USE if policy == ALWAYS else ""):
+            pulled = puller.pull(location, policy)
         gate.pass_through(location, pulled, partial(_capabilities, pulled, self._access.environment))
         return pulled
 
@@ -145,18 +147,25 @@ class Images:
         spec = LoadSpec(tuple(programs), None, source, globals, metadata, map_owner_id, owner)
         return manager.load(spec, pulled.data)
 
-    def verify(self, image: str, change: Callable[[Rule], Rule] = _unchanged) -> Decision:
+    def verify(
+        self, image: str, change: Callable[[Rule], Rule] = _unchanged, policy: str = ALWAYS
+    ) -> Decision:
         """What the machine's rules say of an image, with bpfman's own rule for it changed as asked; uses nothing of it.
 
-        Raises ImageError for an image that cannot be had; a refusal is in the decision."""
+        A cached image is judged by the signatures that were kept with it, unless `policy` wants the registry.  Raises
+        ImageError for an image that cannot be had; a refusal is in the decision."""
         from bpfman.images.pulling import verdict_of
-        from bpfman.images.verifying import decide
+        from bpfman.images.verifying import decide, decide_cached
 
         location = self._location(image)
         rules = self._guard.machine().with_rule(location, change)
-        decision = decide(location, rules, self._access)
+        decision = decide_cached(location, rules, self._access, self.cache, policy)
+        if decision is None:
+            with self._shelf.offering(location, offline.JUDGE):
+                decision = decide(location, rules, self._access)
         if self._layout is not None:
-            self._guard.auditor(self._layout).note(VERIFY, image, decision.digest, verdict_of(decision))
+            auditor, cached = self._guard.auditor(self._layout), decision.source == CACHE
+            auditor.note(VERIFY, image, decision.digest, verdict_of(decision), cached=cached)
         return decision
 
     # the cache
@@ -178,13 +187,20 @@ class Images:
 
     # looking, copying
 
-    def inspect(self, image: str) -> tuple[str, Inspection]:
-        """The completed name, and what is known of the image without loading it."""
+    def inspect(self, image: str, policy: str = IF_NOT_PRESENT) -> tuple[str, Inspection]:
+        """The completed name, and what is known of the image without loading it: of a cached one by the cache, unless
+        `policy` wants the registry.
+
+        A cached image is also known by its digest, or the beginning of that.  Raises InvalidRequest, ImageError."""
         from bpfman.images.inspecting import inspect
 
-        location = self._location(image)
-        with open_source(location, self._access) as source:
-            return str(location), inspect(source, _read, self._access.environment)
+        named = self._shelf.named(image)
+        location = Location(named) if named else self._location(image)
+        if policy != ALWAYS and (found := self._shelf.inspection(location, policy, _read)):
+            return str(location), found
+        with self._shelf.offering(location, offline.SHOW), open_source(location, self._access) as source:
+            found = inspect(source, _read, self._access.environment)
+        return str(location), found._replace(source=location.place)
 
     def copy(
         self,
@@ -199,13 +215,13 @@ class Images:
         The credentials of `access` are for the source alone: nobody's password goes to somebody else's registry."""
         from bpfman.images.copying import copy_image
 
-        with (
-            open_source(self._location(source), self._access) as read_from,
-            open_target(
-                self._location(target), self._access._replace(credentials=target_credentials)
-            ) as write_to,
-        ):
-            return copy_image(read_from, write_to, referrers=referrers)
+        location, to = self._location(source), self._location(target)
+        access = self._access._replace(credentials=target_credentials)
+        with open_source(location, self._access) as read_from:
+            with self._shelf.offering(location, offline.BUILD):
+                root = read_from.manifest()
+            with open_target(to, access) as write_to:
+                return copy_image(read_from, write_to, root, referrers=referrers)
 
     def sign(
         self,

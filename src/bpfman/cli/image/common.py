@@ -97,6 +97,14 @@ PULL_POLICY = Flag(
     parse=_policy,
     default="IfNotPresent",
 )
+ALWAYS_ASK = Flag(
+    "pull-policy",
+    "p",
+    "POLICY",
+    "When to ask the registry: Always (default), IfNotPresent or Never.",
+    parse=_policy,
+    default="Always",
+)
 REGISTRY_AUTH = Flag(
     "registry-auth",
     metavar="BASE64",

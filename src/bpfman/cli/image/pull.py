@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bpfman.cli.command import Argument, Command, Flag, UsageError
 from bpfman.cli.flags import OUTPUT
-from bpfman.cli.image.common import PULL_POLICY, REGISTRY_AUTH, images
+from bpfman.cli.image.common import ALWAYS_ASK, REGISTRY_AUTH, images
 from bpfman.cli.output import emit_json, emit_lines
 
 TYPE_CHECKING = False
@@ -40,14 +40,7 @@ COMMAND = Command(
         )
     ],
     flags=[
-        Flag(
-            "pull-policy",
-            "p",
-            "POLICY",
-            "When to ask the registry: Always (default), IfNotPresent or Never.",
-            parse=PULL_POLICY.parse,
-            default="Always",
-        ),
+        ALWAYS_ASK,
         Flag(
             "registry-auth",
             "r",

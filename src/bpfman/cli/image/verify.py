@@ -7,7 +7,7 @@ import os
 
 from bpfman.cli.command import Argument, Command, Flag, UsageError
 from bpfman.cli.flags import OUTPUT
-from bpfman.cli.image.common import REGISTRY_AUTH, images
+from bpfman.cli.image.common import ALWAYS_ASK, REGISTRY_AUTH, images
 from bpfman.cli.output import emit_json, emit_lines
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ def run(args: Arguments) -> None:
 
     try:
         with images(args) as store:
-            decision = store.verify(args.image, _change(args))
+            decision = store.verify(args.image, _change(args), args.pull_policy)
         if args.output == "json":
             emit_json(decision_json(args.image, decision))
         else:
@@ -118,6 +118,7 @@ COMMAND = Command(
             about="The sigstore instance to believe, as a trusted_root.json.",
             complete="file",
         ),
+        ALWAYS_ASK,
         REGISTRY_AUTH,
         OUTPUT,
     ],
@@ -128,9 +129,13 @@ signature was found. Nothing of the image is unpacked, kept or loaded.
 
 Flags on keys and identities stand in place of what the configuration file says.
 
+Without a network, --pull-policy Never asks the same rules by the signatures that were kept with a cached image, \
+which is what program load image goes by.
+
 The exit status is 0 for an image that program load image would take, with or without a signature.""",
     examples=[
         ("By the rules of this machine", "bpfman image verify quay.io/acme/meter:1.2"),
+        ("Without a network, of a cached image", "bpfman image verify -p Never quay.io/acme/meter:1.2"),
         ("By a key", "bpfman image verify --key acme.pub quay.io/acme/meter:1.2"),
         (
             "By who signed it",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bpfman.cli.render.image import read_from_json
 from bpfman.cli.render.times import rfc3339
 from bpfman.images.digest import one_line
 from bpfman.model.audit import ACCEPTED, REFUSED, UNSIGNED, UNVERIFIED
@@ -24,6 +25,10 @@ _OUTCOMES = {
 
 def decision_lines(image: str, decision: Decision) -> list[str]:
     lines = [f"Image {image}: {_OUTCOMES[decision.verdict]}", f"  digest: {decision.digest}"]
+    if decision.pulled_at is not None:
+        lines.append(
+            f"  read from: the cache, as of {rfc3339(decision.pulled_at)}; the registry was not asked"
+        )
     for part in decision.parts:
         lines += [f"  {'refuses' if part.verdict == REFUSED else 'accepts'}: {part.rule}", *_reason(part)]
     return lines
@@ -54,6 +59,7 @@ def decision_json(image: str, decision: Decision) -> dict[str, Any]:
         "reason": deciding.reason,
         "policy": decision.policy,
         "rules": [_part_json(part) for part in decision.parts],
+        **read_from_json(decision.source, decision.pulled_at),
     }
 
 

@@ -74,12 +74,18 @@ def pulled_json(pulled: Pulled) -> Json:
 def inspection_json(reference: str, found: Inspection) -> Json:
     shown: Json = {"reference": reference, "digest": found.digest, "media_type": found.media_type}
     if found.image is not None:
-        return {**shown, **_image_json(found.image)}
-    return {
-        **shown,
-        "annotations": dict(found.annotations),
-        "manifests": [{**_entry_json(each.descriptor), **_image_json(each)} for each in found.manifests],
-    }
+        shown |= _image_json(found.image)
+    else:
+        shown["annotations"] = dict(found.annotations)
+        shown["manifests"] = [
+            {**_entry_json(each.descriptor), **_image_json(each)} for each in found.manifests
+        ]
+    return {**shown, **read_from_json(found.source, found.pulled_at)}
+
+
+def read_from_json(source: str, pulled_at: int | None) -> Json:
+    """Where something was read, and as of when if that is not now."""
+    return {"source": source} if pulled_at is None else {"source": source, "pulled_at": rfc3339(pulled_at)}
 
 
 def _entry_json(descriptor: Descriptor) -> Json:

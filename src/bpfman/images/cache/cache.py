@@ -61,10 +61,10 @@ class Cache:
         names = (name for name in files.names(self.directory) if name.startswith("sha256_"))
         return sorted((entry for entry in map(self._entry, names) if entry), key=lambda entry: entry[:2])
 
-    def object(self, entry: Entry) -> bytes | None:
+    def object(self, entry: Entry, *, used: bool = True) -> bytes | None:
         """The bytecode, and a note that it was used; None where it is gone or damaged."""
         data = self._blob(entry.object, MAX_OBJECT)
-        if data is not None:
+        if data is not None and used:
             with suppress(OSError):  # a cache that cannot be written to is still one
                 os.utime(self._metadata(entry.directory))
         return data
@@ -73,6 +73,11 @@ class Cache:
         """What the image's name led to: its manifest, or the index that its manifest is in."""
         data = self._blob(entry.root, MAX_DOCUMENT)
         return None if data is None else Document(data, entry.root_media_type, entry.root)
+
+    def document(self, digest: str) -> Document | None:
+        """The manifest or index of that digest; None where it is not here, or damaged."""
+        data = self._blob(digest, MAX_DOCUMENT)
+        return None if data is None else Document(data, "", digest)
 
     def evidence(self, entry: Entry) -> bytes | None:
         """The signatures that were looked at; None where they were not kept."""

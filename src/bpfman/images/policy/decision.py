@@ -6,6 +6,7 @@ Made by `rules`.  A refusal is a decision too; its error says what to do.
 
 from __future__ import annotations
 
+from bpfman.images.transport.location import REGISTRY
 from bpfman.model.audit import ACCEPTED, REFUSED
 from bpfman.model.value import NamedTuple
 
@@ -26,12 +27,17 @@ class Part(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What the rules say together.  bpfman's own comes first; `policy` identifies them all."""
+    """What the rules say together.  bpfman's own comes first; `policy` identifies them all.
+
+    `source` is where the signatures were read; from the cache, `pulled_at` is the Unix time at which the image was
+    pulled."""
 
     image: str
     digest: str
     parts: tuple[Part, ...]
     policy: str
+    source: str = REGISTRY
+    pulled_at: int | None = None
 
     @property
     def verdict(self) -> str:

@@ -135,7 +135,10 @@ class Kept:
     def _answer(self, sort: str, key: str) -> Any:
         answers = documents.object_at(self._kept, sort, _WHERE)
         if key not in answers:
-            raise NotCached(f"the signatures of {self._name} were not kept")
+            raise NotCached(
+                f"the signatures of {self._name} were not kept",
+                f"`bpfman image pull {self._name}` keeps them",
+            )
         return answers[key]
 
 

@@ -160,7 +160,7 @@ def out_of_time(url: str, patience: Patience) -> Failed:
 def _unreachable(url: str, why: str, hint: str = "") -> RegistryFailed:
     return RegistryFailed(
         f"cannot reach the registry {host_of(url)}: {why}",
-        hint or "check the name, the network and the proxy; `--pull-policy Never` uses only what is cached",
+        hint or "check the name, the network and the proxy",
     )
 
 

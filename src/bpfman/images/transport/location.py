@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from bpfman.images.transport.layout import Layout
 
 LAYOUT, LAYOUT_ARCHIVE, DOCKER_ARCHIVE = "oci", "oci-archive", "docker-archive"
+#: Where something of an image was read.
+CACHE, REGISTRY, FILE = "cache", "registry", "file"
 _FILES = (LAYOUT, LAYOUT_ARCHIVE, DOCKER_ARCHIVE)
 # Where docker and podman keep images; only they can read it, and they write archives of it.
 _STORES = {
@@ -40,6 +42,10 @@ class Location(NamedTuple):
     transport: str = ""
     path: str = ""
     name: str = ""
+
+    @property
+    def place(self) -> str:
+        return FILE if self.reference is None else REGISTRY
 
     def __str__(self) -> str:
         if self.reference is not None:
