@@ -17,6 +17,7 @@ from bpfman.cli.command import UsageError
 from bpfman.cli.main import main
 from tests.policy.test_trusting import KEYS, Machine
 from tests.trust.attaching import attach_bundle
+from tests.trust.attacks import Scene
 from tests.trust.authority import IDENTITY, ISSUER
 from tests.trust.signer import World
 
@@ -113,6 +114,22 @@ def test_flags_on_who_signed(run, machine, image):
     status, _, err = run(f"image verify {who.replace(IDENTITY, 'eve@evil.example')}", *root)
     assert status == 1
     assert "identity" in err
+
+
+def test_a_timestamp_that_does_not_count_is_told(run, machine):
+    scene = Scene(machine.registry, "acme/meter", machine.put())
+    scene.bundle(scene.entry(), stamps=(World().stamp(scene.envelope.signature),))
+    (machine.folder / "root.json").write_bytes(scene.root)
+    who = f"--certificate-identity {IDENTITY} --certificate-oidc-issuer {ISSUER}"
+    words = (f"image verify {who}", "--trusted-root", machine.folder / "root.json", scene.name)
+    status, out, err = run(*words)
+    assert (status, err) == (0, "")
+    assert (
+        "    not counted: timestamp of CN=stamper,O=tests, which the trusted root does not know"
+        in out.splitlines()
+    )
+    (rule, *_) = json.loads(run(*words, "-o", "json")[1])["rules"]
+    assert rule["signature"]["not_counted"] == ["timestamp of CN=stamper,O=tests"]
 
 
 @pytest.mark.parametrize(

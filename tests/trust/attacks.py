@@ -458,11 +458,51 @@ def stamped_before_the_certificate(scene: Scene) -> None:
     scene.bundle(scene.tile_entry(), stamps=(scene.world.stamp(scene.envelope.signature, now() - HOUR),))
 
 
-@attack("timestamp: ")
-def good_entry_and_a_strangers_stamp(scene: Scene) -> None:
-    """What is there and not good is not overlooked."""
+@attack("timestamp: its timestamp of .* is not good: https://authority.example.com: ")
+def good_entry_and_a_stamp_of_something_else(scene: Scene) -> None:
+    """What is there of somebody known, and is not good, is not overlooked."""
+    scene.bundle(scene.entry(), stamps=(scene.world.stamp(b"something else"),))
+
+
+@attack("timestamp: its timestamp of .* is not good: https://authority.example.com: ")
+def good_entry_and_a_spoiled_stamp(scene: Scene) -> None:
+    raw = bytearray(scene.world.stamp(scene.envelope.signature))
+    raw[-1] ^= 1
+    scene.bundle(scene.entry(), stamps=(bytes(raw),))
+
+
+@attack("timestamp: its timestamp of .* is not good: https://authority.example.com: ")
+def good_entry_and_a_stamp_after_its_authoritys_time(scene: Scene) -> None:
+    """The stamper's certificate ends before it stamps."""
+    world = scene.world
+    world.stampers = Authority(CertificateLog(), now() - 2 * YEAR, YEAR, ExtendedKeyUsageOID.TIME_STAMPING)
+    world.stamper = world.stampers.stamper()
+    scene.believe()
+    scene.bundle(scene.entry(), stamps=(world.stamp(scene.envelope.signature),))
+
+
+@attack("timestamp: its timestamp of .* is not good: https://authority.example.com: it was valid ")
+def good_entry_and_a_stamper_no_longer_believed(scene: Scene) -> None:
+    scene.bundle(scene.entry(), stamps=(scene.world.stamp(scene.envelope.signature),))
+    scene.believe(stamps=PAST)
+
+
+@attack("timestamp: its timestamp of .* is not good: https://authority.example.com: ")
+def good_entry_and_a_stamp_of_an_impostor(scene: Scene) -> None:
+    """Somebody who shows the stamper's certificate, and has another key."""
+    impostor = Identity(scene.world.certify().key, scene.world.stamper.certificate)
+    scene.bundle(scene.entry(), stamps=(stamp(scene.envelope.signature, impostor),))
+
+
+@attack("timestamp: its timestamp is no answer")
+def good_entry_and_a_stamp_that_is_none(scene: Scene) -> None:
+    scene.bundle(scene.entry(), stamps=(b"\x30\x03\x02\x01\x02",))
+
+
+@attack("timestamp: nothing proves .*; its timestamp is by CN=stamper,O=tests, which the trusted")
+def good_entry_without_a_time_and_a_strangers_stamp(scene: Scene) -> None:
     strangers = Authority(CertificateLog(), usage=ExtendedKeyUsageOID.TIME_STAMPING)
-    scene.bundle(scene.entry(), stamps=(stamp(scene.envelope.signature, strangers.stamper()),))
+    scene.bundle(scene.tile_entry(), stamps=(stamp(scene.envelope.signature, strangers.stamper()),))
 
 
 # words that mean harm to whoever reads them

@@ -6,15 +6,19 @@ All with images without a signature allowed: what is signed badly is not as good
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from bpfman.errors import SignatureRefused
 from bpfman.model.audit import ACCEPTED, LOAD, REFUSED
 from tests.trust.attacks import ATTACKS, ESCAPE
-from tests.trust.authority import IDENTITY, ISSUER
+from tests.trust.authority import IDENTITY, ISSUER, Authority
+from tests.trust.certificate_log import CertificateLog
 from tests.trust.node import fetched_layers
+from tests.trust.stamps import stamp
 
 pytestmark = pytest.mark.kernel
 
@@ -51,6 +55,49 @@ def test_what_is_signed_well_is_loaded(kind, scene, node):
     assert event.programs == ("xdp_stats",)
     assert IDENTITY in event.reason
     assert node.warnings == []
+
+
+def strangers_stamp(scene) -> bytes:
+    strangers = Authority(CertificateLog(), usage=ExtendedKeyUsageOID.TIME_STAMPING)
+    return stamp(scene.envelope.signature, strangers.stamper())
+
+
+def test_a_strangers_stamp_is_no_fault_of_what_a_log_proves(scene, node):
+    """An authority that is named as one that is known is a stranger all the same."""
+    scene.bundle(scene.entry(), stamps=(strangers_stamp(scene),))
+    node.believe(scene.root, IDENTITY, ISSUER)
+    assert node.load(scene.name).status.kernel is not None
+    assert [event.verdict for event in node.events()] == [ACCEPTED]
+
+
+def test_a_strangers_stamp_beside_one_that_counts(scene, node):
+    genuine = scene.world.stamp(scene.envelope.signature)
+    scene.bundle(scene.tile_entry(), stamps=(strangers_stamp(scene), genuine))
+    node.believe(scene.root, IDENTITY, ISSUER, "require_timestamp = true")
+    assert node.load(scene.name).status.kernel is not None
+
+
+def test_a_strangers_stamp_is_not_the_one_that_is_demanded(scene, node):
+    scene.bundle(scene.entry(), stamps=(strangers_stamp(scene),))
+    node.believe(scene.root, IDENTITY, ISSUER, "require_timestamp = true")
+    with pytest.raises(SignatureRefused, match=r"timestamp: it has no timestamp of .*; its timestamp is by"):
+        node.load(scene.name)
+    node.holds_nothing()
+
+
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_an_authority_that_is_known_by_its_issuer_alone(scene, node, spoiled):
+    """Without the certificate that it stamps with, whatever its issuer certified is its own."""
+    root = json.loads(scene.root)
+    del root["timestampAuthorities"][0]["certChain"]["certificates"][0]
+    stamped = scene.world.stamp(b"something else" if spoiled else scene.envelope.signature)
+    scene.bundle(scene.entry(), stamps=(stamped,))
+    node.believe(json.dumps(root).encode(), IDENTITY, ISSUER)
+    if not spoiled:
+        assert node.load(scene.name).status.kernel is not None
+        return
+    with pytest.raises(SignatureRefused, match=r"timestamp: its timestamp of .* is not good"):
+        node.load(scene.name)
 
 
 def test_a_name_cannot_write_to_the_terminal(scene, node):

@@ -155,7 +155,16 @@ def test_a_timestamp_of_a_strange_clock(sigstore):
     bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"][0]["signedTimestamp"] = (
         b64(stamp)
     )
-    assert refused(bundle, by_alice(sigstore))[0] == "timestamp"
+    verified = verify(found(bundle), None, by_alice(sigstore), NOW)
+    assert verified.proof.startswith("entry ")
+    assert "timestamp" not in verified.proof
+    assert verified.strangers == ("CN=clock",)
+    with pytest.raises(SignatureRefused) as without:
+        verify(found(bundle), None, by_alice(sigstore, timestamp=True), NOW)
+    ((_, step, why),) = without.value.refusals
+    assert step == "timestamp"
+    assert why.endswith("its timestamp is by CN=clock, which the trusted root does not know")
+    assert "update-trusted-root" in without.value.hint
 
 
 def test_a_key_for_pss_alone_is_not_believed_with_another_padding(tmp_path):

@@ -43,6 +43,9 @@ def _reason(part: Part) -> list[str]:
         lines.append(f"signed at: {rfc3339(int(found.when))}")
     if found.proof:
         lines.append(f"proof: {found.proof}")
+    lines += [
+        f"not counted: timestamp of {name}, which the trusted root does not know" for name in found.strangers
+    ]
     if found.name:
         lines.append(f"for: {one_line(found.name)}")
     return [f"    {line}" for line in lines]
@@ -82,4 +85,5 @@ def _signature_json(found: Verified) -> dict[str, Any]:
         "proof": found.proof,
         "name": found.name,
         "annotations": dict(found.annotations),
+        "not_counted": [f"timestamp of {name}" for name in found.strangers],
     }

@@ -12,6 +12,7 @@ from bpfman.images.trust.case import Case, check_revoked, made, prove_case
 from bpfman.images.trust.identity import check_identity, check_own, holder_of
 from bpfman.images.trust.material import authority_of
 from bpfman.images.trust.path import check_path, find_path, load_certificate
+from bpfman.images.trust.proof import by_strangers
 from bpfman.images.trust.refusal import CERTIFICATE, OLD_KEYS, SIGNATURE, TIMESTAMP, Refusal
 from bpfman.images.trust.sct import check_promised
 from bpfman.images.trust.times import shown
@@ -36,7 +37,9 @@ def by_identity(case: Case) -> tuple[str, Proof]:
     if not proof.times:
         raise Refusal(
             TIMESTAMP,
-            f"nothing proves that it was made while its certificate was valid, {_validity(certificate)}",
+            f"nothing proves that it was made while its certificate was valid, {_validity(certificate)}"
+            + by_strangers(proof.strangers),
+            OLD_KEYS if proof.strangers else "",
         )
     path = _issued_by(certificate, case, proof.times)
     if material.certificate_logs:

@@ -120,7 +120,7 @@ class Verified(NamedTuple):
 
     `signer` in words; `layout` is one of signatures.BUNDLE and TAG; `signature` is what messages call it; `when` it was
     made is Unix time, None if nothing proves it; `proof` says what does; `name` and `annotations` are what was signed
-    besides the digest."""
+    besides the digest; `strangers` are timestamp authorities that stamped it, are not known and do not count."""
 
     signer: str
     layout: str
@@ -129,6 +129,7 @@ class Verified(NamedTuple):
     proof: str = ""
     name: str = ""
     annotations: Mapping[str, str] = {}
+    strangers: tuple[str, ...] = ()
 
 
 _HEX = re.compile(r"[0-9a-f]{64}")

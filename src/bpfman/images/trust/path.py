@@ -73,15 +73,15 @@ def find_path(
     while ways:
         way = ways.pop()
         for root in roots:
-            if _issued(way[-1], root):
+            if issued(way[-1], root):
                 return (*way, root)
-        following = [each for each in rest if _issued(way[-1], each)] if len(way) < _LONGEST else []
+        following = [each for each in rest if issued(way[-1], each)] if len(way) < _LONGEST else []
         rest = [each for each in rest if each not in following]
         ways += [(*way, each) for each in following]
     raise Refusal(CERTIFICATE, f"its issuer {_name(leaf.issuer)} is not trusted")
 
 
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     if certificate.issuer != issuer.subject:
         return False
     try:

@@ -2,7 +2,8 @@
 """What proves when a signature was made, and that a log has it.
 
 Called once its maker is known.  Whatever a signature brings is checked where the instance says by what, demanded
-or not: a bad proof is no slip.
+or not: a bad proof is no slip.  Proofs of logs and timestamp authorities that the instance does not know count for
+nothing, and against nothing.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
     from bpfman.images.trust.evidence import Evidence
     from bpfman.images.trust.keys import PublicKey
     from bpfman.images.trust.material import Material
-    from bpfman.images.trust.timestamp import Stamped
+    from bpfman.images.trust.timestamp import Stamped, Stranger
 
 _SLACK = 600  # seconds by which clocks of honest machines may differ
 
 
 class Proof(NamedTuple):
+    """`strangers` stamped too, and are not known."""
+
     stamped: tuple[Stamped, ...] = ()
     logged: tuple[Logged, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -59,9 +63,10 @@ def prove(
     timestamp: bool,
 ) -> Proof:
     """Refusal where something is bad, or demanded (`log`, `timestamp`) and not there."""
-    stamped = _timestamps(evidence, material)
+    stamped, strangers = _timestamps(evidence, material)
     if timestamp and not stamped:
-        raise Refusal(TIMESTAMP, _missing("timestamp", evidence.timestamps, material.name))
+        why = _missing("timestamp", evidence.timestamps, material.name)
+        raise Refusal(TIMESTAMP, why + by_strangers(strangers), OLD_KEYS if evidence.timestamps else "")
     times = [each.when for each in stamped]
     entries = (check_log(each, evidence, signers, material.logs, times) for each in evidence.entries)
     logged = tuple(each for each in entries if each is not None)
@@ -69,18 +74,26 @@ def prove(
         raise Refusal(
             LOG, _missing("log entry", evidence.entries, material.name), OLD_KEYS if evidence.entries else ""
         )
-    proof = Proof(stamped, logged)
+    proof = Proof(stamped, logged, strangers)
     _check_clock(proof.times, now)
     return proof
 
 
-def _timestamps(evidence: Evidence, material: Material) -> tuple[Stamped, ...]:
+def _timestamps(evidence: Evidence, material: Material) -> tuple[tuple[Stamped, ...], tuple[Stranger, ...]]:
     authorities = material.timestamp_authorities
     if not authorities or not evidence.timestamps:
-        return ()
-    from bpfman.images.trust.timestamp import check_timestamp
+        return (), ()
+    from bpfman.images.trust.timestamp import Stamped, Stranger, check_timestamp
 
-    return tuple(check_timestamp(each, evidence.signature, authorities) for each in evidence.timestamps)
+    found = [check_timestamp(each, evidence.signature, authorities) for each in evidence.timestamps]
+    stamped = tuple(each for each in found if isinstance(each, Stamped))
+    return stamped, tuple(each for each in found if isinstance(each, Stranger))
+
+
+def by_strangers(strangers: tuple[Stranger, ...]) -> str:
+    """What a refusal adds where there are timestamps that do not count."""
+    names = ", ".join(each.name for each in strangers)
+    return f"; its timestamp is by {names}, which the trusted root does not know" if names else ""
 
 
 def _missing(what: str, there: tuple[object, ...], name: str) -> str:

@@ -81,8 +81,9 @@ def _judge(signature: Signature, digest: str, reference: Reference | None, case:
     signer, proof = _first(_ways(case))
     when = min(proof.times, default=None)
     return Verified(
-        signer, signature.layout, signature.name, when, str(proof), claim.name, dict(claim.annotations)
-    )
+        signer, signature.layout, signature.name, when, str(proof), claim.name, dict(claim.annotations),
+        tuple(each.name for each in proof.strangers),
+    )  # fmt: skip
 
 
 def _claim(evidence: Evidence, digest: str) -> Claim:
