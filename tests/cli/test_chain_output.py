@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from bpfman.errors import ChainNotFound, Conflict
+from bpfman.model.chain import ChainStatus
 from bpfman.model.hook import Hook
 from tests.cli import samples
 
@@ -97,21 +100,43 @@ def test_dispatcher_delete_forgets_the_rows(bpfman_command, stand_in):
 def test_chain_list(bpfman_command, stand_in):
     netns = samples.VETH7._replace(netns="/run/netns/blue")
     blue = samples.XDP_CHAIN._replace(record=samples.XDP_CHAIN.record._replace(interface=netns))
-    stand_in.answers["chains"] = [blue, samples.TC_CHAIN]
+    stand_in.answers |= {"chains": [blue, samples.TC_CHAIN], "chain_status": ChainStatus(True)}
     assert bpfman_command("chain").out.splitlines() == [
-        "HOOK              IFINDEX  REVISION  PROGRAM ID  MEMBERS  MODE    ACCOUNTING  NETNS",
-        "xdp veth7         7        2         420         2        native  on          /run/netns/blue",
-        "tc veth7 ingress  7        2         431         1        -       off         -",
+        "HOOK              REVISION  PROGRAM ID  MEMBERS  RUNS  MODE    ACCOUNTING  NETNS",
+        "xdp veth7         2         420         2        yes   native  on          /run/netns/blue",
+        "tc veth7 ingress  2         431         1        yes   -       off         -",
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "line", "json_fields"),
+    [
+        (ChainStatus(True), " yes ", "  Runs:              yes", (True, None)),
+        (ChainStatus(False, "its filter is gone"), " no ", "  Runs:              no: its filter is gone",
+         (False, "its filter is gone")),
+        (ChainStatus(None, "it changes"), " unknown ", "  Runs:              unknown: it changes",
+         (None, "it changes")),
+    ],
+)  # fmt: skip
+def test_a_chain_is_said_to_run_or_not(bpfman_command, stand_in, status, word, line, json_fields):
+    chain = samples.TC_CHAIN
+    stand_in.answers |= {"chains": [chain], "chain": chain, "chain_status": status}
+    assert word in bpfman_command("chain", "list").out
+    assert line in bpfman_command("chain", "get", "tc", "veth7", "ingress").out.splitlines()
+    [listed] = json.loads(bpfman_command("chain", "list", "-o", "json").out)["chains"]
+    assert (listed["runs"], listed["why"]) == json_fields
+    assert json.loads(bpfman_command("chain", "get", "tc", "veth7", "ingress", "-o", "json").out) == listed
 
 
 def test_chain_get_is_asked_as_a_person_says_it(bpfman_command, stand_in):
     hook = Hook("tc-ingress", samples.NSID, 7)
-    stand_in.answers |= {"chain": samples.TC_CHAIN, "find_hook": hook}
+    status = ChainStatus(True)
+    stand_in.answers |= {"chain": samples.TC_CHAIN, "find_hook": hook, "chain_status": status}
     result = bpfman_command("chain", "get", "tc", "veth7", "ingress", "--netns", "/run/netns/blue")
     assert stand_in.calls == [
         ("find_hook", ("tc", "veth7", "ingress", "/run/netns/blue"), {}),
         ("chain", (hook,), {}),
+        ("chain_status", (samples.TC_CHAIN,), {}),
     ]
     assert result.out == (
         "Chain: tc veth7 ingress\n"
@@ -120,6 +145,7 @@ def test_chain_get_is_asked_as_a_person_says_it(bpfman_command, stand_in):
         "  Network Namespace: None\n"
         "  Program ID:        431\n"
         "  Revision:          2\n"
+        "  Runs:              yes\n"
         "\n"
         "Members (1):\n"
         "POS  PRIORITY  PROGRAM ID  FUNCTION NAME  LINK ID  PROCEED ON\n"
@@ -128,7 +154,7 @@ def test_chain_get_is_asked_as_a_person_says_it(bpfman_command, stand_in):
 
 
 def test_chain_get_as_json(bpfman_command, stand_in):
-    stand_in.answers["chain"] = samples.XDP_CHAIN
+    stand_in.answers |= {"chain": samples.XDP_CHAIN, "chain_status": ChainStatus(True)}
     shown = json.loads(bpfman_command("chain", "get", "xdp", "veth7", "-o", "json").out)
     assert (shown["type"], shown["interface"], shown["revision"]) == ("xdp", "veth7", 2)
     assert (shown["mode"], shown["accounting"], shown["kernel_link_id"]) == ("native", True, 58)

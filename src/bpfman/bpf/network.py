@@ -15,8 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What says nothing of a namespace: one that could not be looked at must not pass for one that is gone.
-_NOBODY_COULD_TELL = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# What says nothing of a namespace: one that could not be looked at must not pass for one that is gone.  EPERM is from
+# setns(2); to open what a stranger's process is in gives EACCES.
+_NOBODY_COULD_TELL = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EPERM)
 
 
 def resolve(name: str, netns: str) -> Interface:
@@ -50,7 +51,8 @@ def name_of(ifindex: int, netns: str) -> str:
 
 def find_namespace(interface: Interface) -> str | None:
     """A path that leads to the interface's namespace now: the one it was given by, "" for our own, a named one, or one
-    that a process lives in.  None when the namespace is gone, even if another one has got its inode."""
+    that a process lives in.  None when the namespace is gone, even if another one has got its inode; KernelRefused when
+    it may not be entered, as then nobody knows what it is."""
     if interface.netns and _is(interface.netns, interface):
         return interface.netns
     if _is("", interface):
@@ -64,7 +66,7 @@ def _is(path: str, interface: Interface) -> bool:
             return False
         with entered(path):
             return interface.cookie in (0, namespace_cookie())
-    except KernelRefused as error:  # gone meanwhile, or not ours to look at
+    except KernelRefused as error:  # gone meanwhile, or a stranger's
         if error.errno in _NOBODY_COULD_TELL:
             raise
         return False

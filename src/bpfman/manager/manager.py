@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bpfman.manager.doctor.finding import Finding
     from bpfman.manager.plan import Step
     from bpfman.manager.work import Work
-    from bpfman.model.chain import MemberCount
+    from bpfman.model.chain import ChainStatus, MemberCount
     from bpfman.model.hook import Hook
     from bpfman.model.link import AttachSpec, Link, LinkRecord
     from bpfman.model.map import ManagedMap
@@ -226,6 +226,13 @@ class Manager:
             if record is None:
                 raise chain_not_found(hook)
             return Chain(record, store.members(hook))
+
+    def chain_status(self, chain: Chain) -> ChainStatus:
+        """Whether its hook runs it; needs the right to enter the interface's network namespace."""
+        from bpfman.manager.standing import status_of
+
+        with self._reading() as (store, _):
+            return status_of(self._kernel, self.layout, store, chain)
 
     def forget_chain(self, hook: Hook) -> None:
         """Drop the rows of a chain and its members.  Nothing in the kernel changes: for cleaning up by hand."""

@@ -45,6 +45,13 @@ class Chain(NamedTuple):
     members: tuple[Member, ...]
 
 
+class ChainStatus(NamedTuple):
+    """`runs`: whether the hook runs the chain, None where nobody can see.  `why`: how it is other than recorded."""
+
+    runs: bool | None
+    why: str = ""
+
+
 class MemberCount(NamedTuple):
     """What accounting counted for one member: verdict name -> runs that ended with it.  "other" is any verdict
     outside the known range."""

@@ -19,10 +19,11 @@ def run(args: Arguments) -> None:
 
     node = manager(args)
     chain = node.chain(find_hook(node, args))
+    status = node.chain_status(chain)
     if args.output == "json":
-        emit_json(chain_json(chain))
+        emit_json(chain_json(chain, status))
     else:
-        emit_lines(chain_lines(chain))
+        emit_lines(chain_lines(chain, status))
 
 
 COMMAND = Command(

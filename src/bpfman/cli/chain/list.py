@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 def run(args: Arguments) -> None:
     from bpfman.cli.render.chain import chain_json, chain_table
 
-    chains = manager(args).chains()
+    node = manager(args)
+    chains = [(chain, node.chain_status(chain)) for chain in node.chains()]
     if args.output == "json":
-        emit_json({"chains": [chain_json(chain) for chain in chains]})
+        emit_json({"chains": [chain_json(*each) for each in chains]})
     else:
         emit_lines(chain_table(chains))
 
@@ -28,6 +29,7 @@ COMMAND = Command(
     flags=[OUTPUT],
     description="""\
 Lists the XDP and TC hooks that bpfman holds. A chain is what runs at a hook: its members in the order of their \
-priorities. The revision grows by one each time the members change.""",
+priorities. The revision grows by one each time the members change. RUNS says whether the hook runs it now: \
+`bpfman chain get` tells why not, and `bpfman doctor` how to have it back.""",
     examples=[("All chains", "bpfman chain list")],
 )

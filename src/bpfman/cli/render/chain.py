@@ -8,11 +8,12 @@ from bpfman.cli.render.link_json import metadata_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from bpfman.model.chain import Chain, ChainRecord, Member
+    from bpfman.model.chain import Chain, ChainRecord, ChainStatus, Member
 
 _ABSENT = "-"
+_RUNS = {True: "yes", False: "no", None: "unknown"}
 
 
 def hook_words(record: ChainRecord) -> str:
@@ -20,35 +21,35 @@ def hook_words(record: ChainRecord) -> str:
     return " ".join(filter(None, (record.hook.family, record.interface.name, record.hook.direction)))
 
 
-def chain_table(chains: Sequence[Chain]) -> list[str]:
-    headers = ("HOOK", "IFINDEX", "REVISION", "PROGRAM ID", "MEMBERS", "MODE", "ACCOUNTING", "NETNS")
-    return table(headers, [_row(chain) for chain in chains])
+def chain_table(chains: Sequence[tuple[Chain, ChainStatus]]) -> list[str]:
+    headers = ("HOOK", "REVISION", "PROGRAM ID", "MEMBERS", "RUNS", "MODE", "ACCOUNTING", "NETNS")
+    return table(headers, [_row(*each) for each in chains])
 
 
-def _row(chain: Chain) -> list[str]:
+def _row(chain: Chain, status: ChainStatus) -> list[str]:
     record = chain.record
     return [
         hook_words(record),
-        str(record.interface.ifindex),
         str(record.revision),
         str(record.program_id),
         str(len(chain.members)),
+        _RUNS[status.runs],
         record.mode or _ABSENT,
         "on" if record.accounting else "off",
         record.interface.netns or _ABSENT,
     ]
 
 
-def chain_lines(chain: Chain) -> list[str]:
+def chain_lines(chain: Chain, status: ChainStatus) -> list[str]:
     return [
-        *head_lines(chain.record),
+        *head_lines(chain.record, {"Runs": ": ".join(filter(None, (_RUNS[status.runs], status.why)))}),
         "",
         f"Members ({len(chain.members)}):",
         *_member_table(chain),
     ]
 
 
-def head_lines(record: ChainRecord) -> list[str]:
+def head_lines(record: ChainRecord, seen: Mapping[str, str] = {}) -> list[str]:
     """What is said of the chain itself."""
     fields = {
         "Accounting": "on" if record.accounting else "off",
@@ -56,6 +57,7 @@ def head_lines(record: ChainRecord) -> list[str]:
         "Network Namespace": record.interface.netns or NONE,
         "Program ID": str(record.program_id),
         "Revision": str(record.revision),
+        **seen,
     }
     if record.hook.family == "xdp":
         fields |= {"Kernel Link ID": str(record.kernel_link_id or NONE), "Mode": record.mode}
@@ -77,8 +79,13 @@ def member_cells(member: Member) -> list[str]:
     return [*map(str, numbers), member.program_name, str(member.link_id)]
 
 
-def chain_json(chain: Chain) -> dict[str, object]:
-    return {**head_json(chain.record), "members": [member_json(chain, member) for member in chain.members]}
+def chain_json(chain: Chain, status: ChainStatus) -> dict[str, object]:
+    return {
+        **head_json(chain.record),
+        "runs": status.runs,
+        "why": status.why or None,
+        "members": [member_json(chain, member) for member in chain.members],
+    }
 
 
 def head_json(record: ChainRecord) -> dict[str, object]:

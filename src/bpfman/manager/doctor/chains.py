@@ -9,6 +9,7 @@ from bpfman.manager import detaching
 from bpfman.manager.chains import without_lost
 from bpfman.manager.doctor.finding import Finding
 from bpfman.manager.place import place_of
+from bpfman.manager.standing import trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,28 +25,17 @@ def examine(work: Work) -> Iterator[Finding]:
     for chain in work.store.chains():
         place = place_of(work, chain)
         subject = f"chain of {place}"
-        if place.gone:
-            drop = partial(_drop, work, chain.hook)
-            yield Finding(subject, _why_gone(place), "drop the records of it and its links", drop)
-        elif place.running is None:
-            what = f"the hook does not run it: {place.in_its_place()}"
-            yield Finding(subject, what, _how_again(work, place), partial(_rebuild, work, chain.hook))
-        elif place.moved:
-            what = "its interface moved to another network namespace, and runs it there"
-            yield Finding(subject, what, "detach its members, and attach them where the interface is now")
-        elif place.running != chain.program_id:
-            what = f"the hook runs program {place.running}, recorded is {chain.program_id}"
-            yield Finding(subject, what, "compose it from its records", partial(_rebuild, work, chain.hook))
-        else:
+        what = trouble(place, chain)
+        if not what:
             yield from _details(work, place, chain, subject)
-
-
-def _why_gone(place: Place) -> str:
-    if place.namespace_gone:
-        return "its network namespace is gone"
-    if place.replaced:
-        return f"its interface is gone: number {place.record.interface.ifindex} is {place.name_now} now"
-    return "its interface is gone, or moved away"
+        elif place.gone:
+            drop = partial(_drop, work, chain.hook)
+            yield Finding(subject, what, "drop the records of it and its links", drop)
+        elif place.moved:
+            yield Finding(subject, what, "detach its members, and attach them where the interface is now")
+        else:
+            how = _how_again(work, place) if place.running is None else "compose it from its records"
+            yield Finding(subject, what, how, partial(_rebuild, work, chain.hook))
 
 
 def _how_again(work: Work, place: Place) -> str:
