@@ -158,12 +158,12 @@ def test_a_timestamp_of_a_strange_clock(sigstore):
     verified = verify(found(bundle), None, by_alice(sigstore), NOW)
     assert verified.proof.startswith("entry ")
     assert "timestamp" not in verified.proof
-    assert verified.strangers == ("CN=clock",)
+    assert verified.strangers == ("CN=stamper,O=tests",)
     with pytest.raises(SignatureRefused) as without:
         verify(found(bundle), None, by_alice(sigstore, timestamp=True), NOW)
     ((_, step, why),) = without.value.refusals
     assert step == "timestamp"
-    assert why.endswith("its timestamp is by CN=clock, which the trusted root does not know")
+    assert why.endswith("its timestamp is by CN=stamper,O=tests, which the trusted root does not know")
     assert "update-trusted-root" in without.value.hint
 
 
