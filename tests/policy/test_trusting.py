@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bpfman.errors import (
     CapabilityRefused,
@@ -28,7 +27,7 @@ from tests.images.conftest import HASTE, OBJECTS
 from tests.images.samples import config, index, layer, manifest, put_image
 from tests.trust.attaching import attach_bundle, attach_payloads
 from tests.trust.authority import IDENTITY, ISSUER
-from tests.trust.keys import new_key, pem
+from tests.trust.keys import new_key, pem, spki
 from tests.trust.signer import World
 from tests.trust.signing import Proofs, bundle, enveloped, statement
 
@@ -495,12 +494,26 @@ def attached(machine: Machine) -> None:
 def test_what_is_revoked_is_so_for_the_other_policy_too(machine, text):
     attached(machine)
     assert machine.says(text).pull().verdict.verdict == "accepted"
-    key = machine.keys["acme"].public_key()
-    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    revoked = f'revoked = ["{digest_of(der)}"]\n'
+    revoked = f'revoked = ["{digest_of(spki(machine.keys["acme"]))}"]\n'
     for policy in (ALWAYS, NEVER):
         with pytest.raises(SignatureRefused, match="revoked"):
             machine.says((text or "[signing]\n") + revoked).pull(policy=policy)
+
+
+def test_requirements_are_judged_by_one_reading_of_registries_d(machine):
+    """What somebody changes meanwhile does not come between them."""
+    attached(machine)
+    both = json.loads(machine.policy.read_text())["default"] * 2
+    machine.policy.write_text(json.dumps({"default": both}))
+
+    def change_and_answer(handler) -> None:
+        (machine.policy.parent / "registries.d" / "all.yaml").write_text("[")
+        handler._serve()
+
+    machine.registry.misbehave("GET", r"/referrers/", change_and_answer)
+    assert machine.says("").pull().verdict.verdict == "accepted"
+    with pytest.raises(ConfigurationError, match=r"all\.yaml is not valid YAML"):
+        machine.pull()
 
 
 def test_who_asks_for_a_log_leaves_nothing_to_the_other_policy(machine):

@@ -8,7 +8,7 @@ Made by `manager` of what the machine's files say, asked by what pulls before an
 from __future__ import annotations
 
 import time
-from functools import partial
+from functools import cache, partial
 
 from bpfman.errors import ConfigurationError, ImageError, TrustMaterialError, Unsupported, Untrusted
 from bpfman.images.policy.containers.requirement import SIGNED
@@ -20,7 +20,7 @@ from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from bpfman.images.capability import CapabilityManifest
     from bpfman.images.policy.containers.requirement import Policy, Requirement
@@ -90,9 +90,8 @@ class Rules:
         `digests` are what the name leads to (an index, perhaps), and the platform's own manifest if that is another."""
         found = self.applicable(location)
         parts = [_asked(found.own.where, location, lambda: self._own(found, location, digests, evidence))]
-        for each in found.requirements or ():
-            ask = partial(self._requirement, each, found, location, digests[-1], evidence)
-            parts.append(_asked(found.where, location, ask))
+        if found.requirements:
+            parts += self._required(found, found.requirements, location, digests[-1], evidence)
         return Decision(str(location), digests[0], tuple(parts), _identity(found))
 
     def _own(
@@ -104,18 +103,22 @@ class Rules:
             return Part(found.own.where, UNVERIFIED, f"it names nobody, and {found.where} says who must sign")
         return judge(found.own, location, digests, evidence, self._now())
 
-    def _requirement(
+    def _required(
         self,
-        requirement: Requirement,
         found: Applicable,
+        requirements: tuple[Requirement, ...],
         location: Location,
         digest: str,
         evidence: Evidence,
-    ) -> Part:
+    ) -> Iterator[Part]:
+        """What policy.json says; its requirements are judged by one reading of registries.d."""
         from bpfman.images.policy.containers.judging import Subject, judge
+        from bpfman.images.policy.containers.registries import read_registries
 
-        subject = Subject(location, digest, evidence, self._environment, self._now(), found.own.revoked)
-        return judge(requirement, found.where, subject)
+        registries = cache(partial(read_registries, self._environment))
+        subject = Subject(location, digest, evidence, registries, self._now(), found.own.revoked)
+        for each in requirements:
+            yield _asked(found.where, location, partial(judge, each, found.where, subject))
 
     def admit(
         self,

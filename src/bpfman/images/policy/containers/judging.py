@@ -18,8 +18,9 @@ from bpfman.model.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
+    from bpfman.images.policy.containers.registries import Registries
     from bpfman.images.policy.containers.requirement import Blob, Requirement
     from bpfman.images.policy.evidence import Evidence
     from bpfman.images.transport.location import Location
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
 class Subject(NamedTuple):
     """What is judged: an image, the digest of its manifest, and where signatures are.
 
-    `now` is Unix time; `revoked` has fingerprints that bpfman's own rule says are no longer good for anybody."""
+    `registries` is asked for registries.d where that matters.  `now` is Unix time; `revoked` has fingerprints that
+    bpfman's own rule says are no longer good for anybody."""
 
     location: Location
     digest: str
     evidence: Evidence
-    environment: Mapping[str, str]
+    registries: Callable[[], Registries]
     now: float
     revoked: frozenset[str] = frozenset()
 
@@ -66,10 +68,9 @@ def judge(requirement: Requirement, rule: str, subject: Subject) -> Part:
 
 
 def _sigstore_signed(requirement: Requirement, rule: str, subject: Subject) -> Verified:
-    from bpfman.images.policy.containers.registries import read_registries
     from bpfman.images.trust.verifying import verify
 
-    registries = read_registries(subject.environment)
+    registries = subject.registries()
     if not registries.attachments(subject.location):
         raise Unsigned(
             f"a signature was required for image {subject.location} by {rule}, and registries.d does not say that its "
@@ -121,7 +122,6 @@ def _keys(blobs: tuple[Blob, ...], rule: str) -> tuple[Key, ...]:
 
 def _signed_by(requirement: Requirement, rule: str, subject: Subject) -> Verified:
     from bpfman.images.policy.containers.lookaside import signatures_at
-    from bpfman.images.policy.containers.registries import read_registries
 
     if requirement.key_type != "GPGKeys":
         raise Untrusted(
@@ -130,7 +130,7 @@ def _signed_by(requirement: Requirement, rule: str, subject: Subject) -> Verifie
     reference = subject.location.reference
     assert reference is not None
     keyring = b"".join(keyring_of(blob_data(each, rule), each.path or rule) for each in requirement.keys)
-    base = read_registries(subject.environment).lookaside(subject.location)
+    base = subject.registries().lookaside(subject.location)
     refused: list[tuple[str, str, str]] = []
     for number, message in enumerate(
         signatures_at(base, reference, subject.digest, subject.evidence.lookaside), 1
