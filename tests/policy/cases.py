@@ -170,6 +170,7 @@ BAD = {
     "no JSON": "{",
     "an array": [],
     "null": "null",
+    "more far behind it": '{"default": [{"type": "insecureAcceptAnything"}]}' + " " * (4 << 20) + "x",
     "more behind it": '{"default": [{"type": "reject"}]} {}',
     "no default": {},
     "an empty default": {"default": []},

@@ -7,6 +7,8 @@ beyond is an ImageTooLarge that names it.
 
 from __future__ import annotations
 
+import errno
+
 MAX_OBJECT = 16 << 20  # an object file
 MAX_BLOB = 32 << 20  # one blob as it comes
 MAX_UNPACKED = 64 << 20  # a layer or an archive once decompressed
@@ -21,3 +23,12 @@ MAX_REFERRERS = 1000
 MAX_PAGES = 50  # of a list that a registry gives page by page
 MAX_SIGNATURES = 50  # that are looked at, of one image
 MAX_EVIDENCE = 1 << 20  # a bundle, or a signed payload
+
+
+def read_file(path: str, limit: int) -> bytes:
+    """All of a file.  OSError also where it has more bytes than `limit`: then `strerror` says so."""
+    with open(path, "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit} bytes", path)
+    return data

@@ -131,6 +131,9 @@ def test_the_command(repository, tmp_path, capfd):
     for said in ("updated", "unchanged"):
         status = main(["image", "update-trusted-root", *words, str(tmp_path / "out.json")])
         assert (status, capfd.readouterr().out) == (0, f"{said}: {tmp_path / 'out.json'}\n")
+    (tmp_path / "root.json").write_bytes(repository.root + b" " * (1 << 20))
+    assert main(["image", "update-trusted-root", *words]) != 0
+    assert "it has more than 1048576 bytes" in capfd.readouterr().err
     assert main(["image", "update-trusted-root", "--mirror", repository.url]) != 0
     assert "--root" in capfd.readouterr().err
 

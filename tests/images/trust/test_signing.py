@@ -234,6 +234,12 @@ def test_a_key_that_cannot_be_read(run, layout, words):
     assert "key" in err
 
 
+def test_a_key_with_too_much_behind_it(run, layout, tmp_path):
+    (tmp_path / "large").write_bytes(PAIR.private + b"\n" * (1 << 16))
+    status, _, err = run("image", "sign", "--key", "large", layout)
+    assert (status, "large cannot be read: it has more than 65536 bytes" in err) == (1, True)
+
+
 def test_the_tag_is_where_cosign_looks():
     assert signature_tag("sha256:" + "ab" * 32) == "sha256-" + "ab" * 32 + ".sig"
 

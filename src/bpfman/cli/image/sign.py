@@ -45,6 +45,7 @@ def _key(name: str) -> SigningKey:
 def _read(name: str) -> bytes:
     """A file, or with env://NAME a variable of the environment, as cosign has it."""
     from bpfman.errors import InvalidRequest
+    from bpfman.images.limits import read_file
 
     variable = name.removeprefix("env://")
     if variable != name:
@@ -52,8 +53,7 @@ def _read(name: str) -> bytes:
             raise InvalidRequest(f"there is no {variable} in the environment")
         return os.environ[variable].encode()
     try:
-        with open(name, "rb") as file:
-            return file.read(_LARGEST)
+        return read_file(name, _LARGEST)
     except OSError as error:
         raise InvalidRequest(f"the key {name} cannot be read: {error.strerror}") from None
 

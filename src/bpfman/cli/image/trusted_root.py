@@ -27,10 +27,10 @@ def run(args: Arguments) -> None:
 
 def _read(path: str) -> bytes:
     from bpfman.errors import InvalidRequest
+    from bpfman.images.limits import read_file
 
     try:
-        with open(path, "rb") as file:
-            return file.read(1 << 20)
+        return read_file(path, 1 << 20)
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror}") from None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bpfman.errors import ConfigurationError
 from bpfman.images import documents
 from bpfman.images.digest import digest_of
+from bpfman.images.limits import read_file
 from bpfman.images.policy.signing import is_pem
 
 TYPE_CHECKING = False
@@ -25,16 +26,12 @@ _MAX = 8 << 20  # bytes of a keyring or trusted root
 def read_material(path: str, rule: str) -> bytes:
     """A file that a rule names."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(_MAX + 1)
+        return read_file(path, _MAX)
     except OSError as error:
         raise ConfigurationError(
             f"cannot read {path}, named by {rule}: {error.strerror}",
             "without it, nothing can be verified by that rule",
         ) from None
-    if len(data) > _MAX:
-        raise ConfigurationError(f"{path}, named by {rule}, has more than {_MAX} bytes")
-    return data
 
 
 def key_data(key: str, rule: str) -> bytes:

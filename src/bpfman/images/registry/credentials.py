@@ -15,7 +15,7 @@ import os
 from bpfman.errors import ImageError, InvalidRequest, MalformedImage
 from bpfman.images import documents
 from bpfman.images.home import home_of
-from bpfman.images.limits import MAX_ANSWER
+from bpfman.images.limits import MAX_ANSWER, read_file
 from bpfman.images.reference import DOCKER_HUB
 from bpfman.model.value import NamedTuple
 
@@ -95,15 +95,12 @@ def auth_files(environment: Mapping[str, str]) -> Iterator[str]:
 
 def _read(path: str) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_ANSWER + 1)
+        data = read_file(path, MAX_ANSWER)
     except OSError as error:
         raise ImageError(
             f"cannot read the credentials in {path}: {error.strerror}",
-            "mend the file's permissions, or name another with REGISTRY_AUTH_FILE",
+            "mend the file or its permissions, or name another with REGISTRY_AUTH_FILE",
         ) from None
-    if len(data) > MAX_ANSWER:
-        raise ImageError(f"the credentials in {path} are larger than {MAX_ANSWER >> 20} MiB")
     return documents.read_object(data, path) if data.strip() else {}
 
 

@@ -11,6 +11,7 @@ import os
 from bpfman.errors import ConfigurationError, MalformedImage
 from bpfman.images import documents
 from bpfman.images.home import home_of
+from bpfman.images.limits import read_file
 from bpfman.images.policy.containers.fields import Fields
 from bpfman.images.policy.containers.requirement import (
     ANYTHING,
@@ -49,8 +50,7 @@ def find_policy(environment: Mapping[str, str]) -> str | None:
 def read_policy(path: str) -> Policy:
     """ConfigurationError for what is no policy."""
     try:
-        with open(path, "rb") as file:
-            found = documents.read_object(file.read(_MAX), path)
+        found = documents.read_object(read_file(path, _MAX), path)
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}", _HINT) from None
     except MalformedImage as error:
