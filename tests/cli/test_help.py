@@ -17,7 +17,10 @@ from bpfman.cli.commands import ROOT
 from bpfman.cli.flags import GLOBAL
 from bpfman.cli.generate.walk import groups, leaves
 from bpfman.cli.parser import Parser
+from bpfman.manager.configuration import CONFIG_PATH
+from bpfman.manager.images import CACHE_DIR
 from bpfman.model.kinds import KINDS
+from bpfman.store.layout import Layout
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
@@ -100,6 +103,17 @@ def test_every_group_has_help(bpfman_command, path):
     assert result.out.startswith("Usage: bpfman")
     assert [line for line in result.out.splitlines() if len(line) > 80] == []
     assert bpfman_command("help", *path).out == result.out
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("config", CONFIG_PATH), ("runtime-dir", Layout().runtime_dir), ("image-cache-dir", CACHE_DIR)],
+)
+def test_help_names_the_places_of_the_library(name, path):
+    """Declarations have them again, since importing them would cost every command."""
+    [flag] = [each for each in GLOBAL if each.name == name]
+    assert f"default {path}" in flag.about
+    assert flag.default in (None, path)
 
 
 def test_help_of_a_command_named_by_help(bpfman_command):

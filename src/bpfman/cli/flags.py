@@ -10,8 +10,6 @@ from __future__ import annotations
 from bpfman.cli.command import Flag, UsageError
 from bpfman.cli.values import pair
 
-CONFIG_PATH = "/etc/bpfman/bpfman.toml"  # as in manager.configuration, which is not to be imported for it
-
 
 def _runtime_dir(text: str) -> str:
     if not text.startswith("/"):
@@ -35,7 +33,7 @@ GLOBAL = (
     Flag(
         "config",
         metavar="FILE",
-        about=f"The configuration file (default {CONFIG_PATH}, which may be absent).",
+        about="The configuration file (default /etc/bpfman/bpfman.toml, which may be absent).",
         env="BPFMAN_CONFIG",
         complete="file",
     ),

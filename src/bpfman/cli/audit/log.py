@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bpfman.cli.audit.when import point
 from bpfman.cli.command import Command, Flag
-from bpfman.cli.flags import CONFIG_PATH, OUTPUT
+from bpfman.cli.flags import OUTPUT
 from bpfman.cli.output import emit_json, emit_json_line, emit_lines
 from bpfman.model.audit import VERDICTS
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def run(args: Arguments) -> None:
     from bpfman.cli.render.audit import event_lines, headings
+    from bpfman.manager.configuration import CONFIG_PATH
     from bpfman.manager.trail import Filter, Trail
     from bpfman.store.layout import Layout
 

@@ -11,7 +11,6 @@ import sys
 from contextlib import contextmanager
 
 from bpfman.cli.command import Argument, Flag, UsageError
-from bpfman.cli.flags import CONFIG_PATH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ def images(args: Arguments, credentials: Credentials | None = None) -> Iterator[
     from bpfman.cli.image.progress import Progress
     from bpfman.images.transport.location import Access
     from bpfman.manager.auditing import command_line, this_process
+    from bpfman.manager.configuration import CONFIG_PATH
     from bpfman.manager.images import Images
     from bpfman.store.layout import Layout
 

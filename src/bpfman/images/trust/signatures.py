@@ -134,16 +134,19 @@ def _no_bundle(entry: Descriptor, name: str) -> Signature | None:
 def _tagged(source: Source, digest: str, most: int) -> tuple[list[Signature], int]:
     tag = signature_tag(digest)
     try:
-        document = source.manifest(tag)
-    except ImageNotFound:
-        return [], 0
+        layers = layers_under(source, tag)
     except _BAD as error:
         return [Signature(TAG, f"tag {tag}", b"", problem=str(error))], 0
-    try:
-        layers = _layers(document, f"the manifest under the tag {tag}")
-    except MalformedImage as error:
-        return [Signature(TAG, f"tag {tag}", b"", problem=str(error))], 0
     return list(_payloads(source, layers[:most])), len(layers) - len(layers[:most])
+
+
+def layers_under(source: Source, tag: str) -> tuple[Descriptor, ...]:
+    """The signed payloads that a tag leads to; none where it leads nowhere, MalformedImage for something else."""
+    try:
+        document = source.manifest(tag)
+    except ImageNotFound:
+        return ()
+    return _layers(document, f"the manifest under the tag {tag}")
 
 
 def _layers(document: Document, where: str) -> tuple[Descriptor, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from bpfman.errors import ImageNotFound, MalformedImage, Untrusted
+from bpfman.errors import Untrusted
 from bpfman.images import documents
 from bpfman.images.building.image import blob_of, rfc3339
 from bpfman.images.contents import fetch_manifest
@@ -36,6 +36,7 @@ from bpfman.images.trust.signatures import (
     SIGN_PREDICATE,
     TAG,
     find,
+    layers_under,
     signature_tag,
 )
 from bpfman.images.trust.verifying import verify
@@ -174,7 +175,7 @@ def make_statement(digest: str, wanted: Signing) -> bytes:
 def _attach_payload(target: Target, document: Document, wanted: Signing) -> None:
     """One more layer of the manifest under the signature tag, which keeps those that it has."""
     tag = signature_tag(document.digest)
-    layers = _layers_under(target, tag)
+    layers = layers_under(target, tag)
     payload = blob_of(make_payload(document.digest, wanted), PAYLOAD_TYPE)
     signature = signature_of(wanted.key, payload.data)
     described = payload.descriptor._replace(annotations={simple_signing.SIGNATURE_KEY: _base64(signature)})
@@ -186,17 +187,6 @@ def _attach_payload(target: Target, document: Document, wanted: Signing) -> None
         "layers": [as_json(each) for each in (*layers, described)],
     }
     _put(target, body, (payload, config), tag)
-
-
-def _layers_under(source: Source, tag: str) -> tuple[Descriptor, ...]:
-    try:
-        document = source.manifest(tag)
-    except ImageNotFound:
-        return ()
-    found = parse_manifest(document, f"the manifest under the tag {tag}")
-    if isinstance(found, ImageIndex):
-        raise MalformedImage(f"the tag {tag} leads to an index, where signatures belong")
-    return found.layers
 
 
 def _config(layers: list[Descriptor]) -> dict[str, Any]:
