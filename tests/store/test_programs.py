@@ -100,6 +100,17 @@ def test_maps_come_back_in_order(store, lock):
     assert store.program_maps(2) == ()
 
 
+def test_programs_are_found_by_the_name_of_a_map(store, lock):
+    load(store, lock, program(1), maps=MAPS)
+    load(store, lock, program(2))
+    load(store, lock, program(3), maps=MAPS[:1])
+    assert [each.program_id for each in store.programs_with_map(MAPS[0].name)] == [1, 3]
+    assert store.programs_with_map("no_such") == []
+    with store.writing(lock) as tx:
+        tx.mark_unloading(1)
+    assert [each.program_id for each in store.programs_with_map(MAPS[0].name)] == [3]
+
+
 @pytest.mark.parametrize(
     "code",
     [

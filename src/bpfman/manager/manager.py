@@ -282,7 +282,8 @@ class Manager:
         """A map by pin path, by id, or by its name in the object (of one program, where several have that name)."""
         from bpfman.manager.maps import open_map
 
-        return open_map(self._kernel, self.maps, which, program_id)
+        with self._reading() as (_, view):
+            return open_map(self._kernel, view.maps, which, program_id)
 
     # health
 

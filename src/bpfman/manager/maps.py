@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def open_map(
-    kernel: Kernel, managed: Callable[[], list[ManagedMap]], which: str, program_id: int | None
+    kernel: Kernel, managed: Callable[[str, int | None], list[ManagedMap]], which: str, program_id: int | None
 ) -> Map:
     """By pin path (with a slash), by id (a number), or by the name it has in its object.  MapNotFound, or
     InvalidRequest where several programs have a map of that name."""
@@ -26,12 +26,9 @@ def open_map(
         return found
     if which.isdecimal():
         return kernel.open_map(int(which))
-    maps = managed()
-    named = [
-        each for each in maps if each.name == which and (program_id is None or program_id in each.programs)
-    ]
+    named = managed(which, program_id)
     if not named:
-        there = ", ".join(sorted({each.name for each in maps})) or "none"
+        there = ", ".join(sorted({each.name for each in managed("", None)})) or "none"
         of = f" of program {program_id}" if program_id is not None else ""
         raise MapNotFound(f'map "{which}"{of} does not exist', f"maps there are: {there}")
     # One map may be pinned in several programs' directories.

@@ -97,13 +97,13 @@ class View:
             links = self._store.links()
         return [(link, programs[link.program_id]) for link in links if link.program_id in programs]
 
-    def maps(self) -> list[ManagedMap]:
-        """The pinned maps of all map sets, each once for each set it is pinned in."""
+    def maps(self, name: str = "", program_id: int | None = None) -> list[ManagedMap]:
+        """The pinned maps of all map sets, each once for each set it is pinned in; those of a name, of a program."""
         found: dict[str, tuple[ProgramMap, list[ProgramRecord]]] = {}
         with self._store.snapshot():
-            for record in self._store.programs():
+            for record in self._users_of_maps(name, program_id):
                 for each in self._store.program_maps(record.program_id):
-                    if not each.internal:
+                    if not each.internal and name in ("", each.name):
                         path = self._layout.map_pin(record.map_set_id, each.name)
                         found.setdefault(path, (each, []))[1].append(record)
         return [
@@ -112,6 +112,12 @@ class View:
             )
             for path, (each, users) in sorted(found.items(), key=lambda item: (item[1][1][0], item[0]))
         ]
+
+    def _users_of_maps(self, name: str, program_id: int | None) -> list[ProgramRecord]:
+        if program_id is not None:
+            record = self._store.find_program(program_id)
+            return [record] if record else []
+        return self._store.programs_with_map(name) if name else self._store.programs()
 
     def _map(self, path: str, each: ProgramMap, users: Iterable[ProgramRecord]) -> KernelMap | None:
         """Where nobody is left of those that it was loaded with, its id says nothing, and its pin all."""

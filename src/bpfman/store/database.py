@@ -196,6 +196,16 @@ class Store:
         with self.snapshot():
             return programs.select_maps(self._rows, program_id)
 
+    def programs_with_map(self, name: str) -> list[ProgramRecord]:
+        """The programs that were loaded with a map of that name, ascending by id."""
+        with self.snapshot():
+            ids = self._ids(
+                "SELECT DISTINCT id FROM programs JOIN program_maps ON program_id = id "
+                "WHERE program_maps.name = ? AND state = 'loaded' ORDER BY id",
+                name,
+            )
+            return [self.program(each) for each in ids]
+
     def program_code(self, program_id: int) -> ProgramCode:
         """The instructions of a program, finished or not, map references by instruction; StoreError without any."""
         with self.snapshot():
