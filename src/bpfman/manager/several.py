@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bpfman.errors import BpfmanError, Interrupted, PartialFailure
 
 TYPE_CHECKING = False
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     Found = TypeVar("Found")
+    Result = TypeVar("Result")
 
 
 class Several:
@@ -22,19 +25,18 @@ class Several:
 
     def find(self, find: Callable[[int], Found | None]) -> list[Found]:
         """What the ids stand for, once each; `find` raises for one that is not there, or passes it over by None."""
-        found = []
-        for each in dict.fromkeys(self._ids):
-            self.attempt([each], lambda each=each: found.append(find(each)))  # type: ignore[misc]
+        found = [self.attempt([each], partial(find, each)) for each in dict.fromkeys(self._ids)]
         return [each for each in found if each is not None]
 
-    def attempt(self, ids: Collection[int], act: Callable[[], object]) -> None:
-        """One change for all of these.  When it fails, each of them has."""
+    def attempt(self, ids: Collection[int], act: Callable[[], Result]) -> Result | None:
+        """One act for all of these: what it answers, or None when it failed, and then each of them has."""
         try:
-            act()
+            return act()
         except Interrupted:  # nor are others tried then
             raise
         except BpfmanError as error:
             self.failed.update(dict.fromkeys(ids, error))
+            return None
 
     def tell(self, noun: str, verb: str) -> None:
         """Raises PartialFailure when some failed, in the order of the request."""
