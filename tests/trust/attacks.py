@@ -458,20 +458,20 @@ def stamped_before_the_certificate(scene: Scene) -> None:
     scene.bundle(scene.tile_entry(), stamps=(scene.world.stamp(scene.envelope.signature, now() - HOUR),))
 
 
-@attack("timestamp: its timestamp of .* is not good: https://authority.example.com: ")
+@attack("timestamp: its timestamp of .* is not good: https://clock.example.com: ")
 def good_entry_and_a_stamp_of_something_else(scene: Scene) -> None:
     """What is there of somebody known, and is not good, is not overlooked."""
     scene.bundle(scene.entry(), stamps=(scene.world.stamp(b"something else"),))
 
 
-@attack("timestamp: its timestamp of .* is not good: https://authority.example.com: ")
+@attack("timestamp: its timestamp of .* is not good: https://clock.example.com: ")
 def good_entry_and_a_spoiled_stamp(scene: Scene) -> None:
     raw = bytearray(scene.world.stamp(scene.envelope.signature))
     raw[-1] ^= 1
     scene.bundle(scene.entry(), stamps=(bytes(raw),))
 
 
-@attack("timestamp: its timestamp of .* is not good: https://authority.example.com: ")
+@attack("timestamp: its timestamp of .* is not good: https://clock.example.com: ")
 def good_entry_and_a_stamp_after_its_authoritys_time(scene: Scene) -> None:
     """The stamper's certificate ends before it stamps."""
     world = scene.world
@@ -481,13 +481,13 @@ def good_entry_and_a_stamp_after_its_authoritys_time(scene: Scene) -> None:
     scene.bundle(scene.entry(), stamps=(world.stamp(scene.envelope.signature),))
 
 
-@attack("timestamp: its timestamp of .* is not good: https://authority.example.com: it was valid ")
+@attack("timestamp: its timestamp of .* is not good: https://clock.example.com: it was valid ")
 def good_entry_and_a_stamper_no_longer_believed(scene: Scene) -> None:
     scene.bundle(scene.entry(), stamps=(scene.world.stamp(scene.envelope.signature),))
     scene.believe(stamps=PAST)
 
 
-@attack("timestamp: its timestamp of .* is not good: https://authority.example.com: ")
+@attack("timestamp: its timestamp of .* is not good: https://clock.example.com: ")
 def good_entry_and_a_stamp_of_an_impostor(scene: Scene) -> None:
     """Somebody who shows the stamper's certificate, and has another key."""
     impostor = Identity(scene.world.certify().key, scene.world.stamper.certificate)
