@@ -167,7 +167,7 @@ BAD = {
     "smaller than described": Bad(described_layer(1), DigestMismatch, "blob sha256"),
     "oversized": Bad(described_layer(limits.MAX_BLOB), ImageTooLarge, "blob sha256.* more than"),
     "no manifest": Bad(document(b"{}"), MalformedImage, "the manifest of"),
-    "a web page": Bad(document(b"<html>", "text/html"), MalformedImage, "the manifest of .* not valid JSON"),
+    "a web page": Bad(document(b"<html>", "text/html"), RegistryFailed, "the manifest of .* with a web page"),
     "an index in an index in an index": Bad(nested, MalformedImage, "more than 3 deep"),
     "an index that lists itself": Bad(loop, DigestMismatch, "the manifest of"),
     "another platform": Bad(another_platform, PlatformMissing, "found in image index"),

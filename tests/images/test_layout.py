@@ -281,6 +281,13 @@ def test_a_layout_that_makes_no_sense_is_refused(tmp_path, name, content, said):
         read(f"oci:{tmp_path}/x")
 
 
+@pytest.mark.parametrize("transport", ["oci", "oci-archive"])
+def test_nothing_at_a_path_is_told_with_what_to_do(tmp_path, transport):
+    with pytest.raises(ImageNotFound, match=f"there is no .*{tmp_path}/x") as refused:
+        read(f"{transport}:{tmp_path}/x")
+    assert refused.value.hint.startswith("check the path; ")
+
+
 def test_an_archive_of_the_other_sort_is_told(tmp_path):
     write(f"oci-archive:{tmp_path}/oci.tar")
     with pytest.raises(ImageNotFound) as refused:

@@ -47,12 +47,34 @@ def test_a_transport_needs_a_path(transport):
 
 
 @pytest.mark.parametrize(
-    ("transport", "command"), [("containers-storage", "podman save"), ("docker-daemon", "docker save")]
+    ("transport", "command", "written"),
+    [
+        ("containers-storage", "podman save", " oci-archive:FILE.tar"),
+        ("docker-daemon", "docker save", " docker-archive:FILE.tar"),
+    ],
 )
-def test_stores_of_other_tools_are_answered_with_the_command_that_writes_an_archive(transport, command):
+def test_stores_of_other_tools_are_answered_with_the_command_that_writes_an_archive(
+    transport, command, written
+):
     with pytest.raises(InvalidRequest) as refused:
         parse_location(f"{transport}:acme/meter")
     assert command in refused.value.hint
+    assert refused.value.hint.endswith(written)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        (f"sha256:{'0' * 64}", "it is a digest, of no repository", "REPOSITORY@sha256:DIGEST"),
+        ("https://quay.io/acme/meter", "no registry", "without https://: quay.io/acme/meter"),
+        ("./meter.tar", "no registry", "oci-archive:FILE"),
+        ("/srv/meter", "no repository", "oci:DIRECTORY"),
+    ],
+)
+def test_what_is_meant_for_an_image_is_answered_with_how_it_is_written(text, said, hint):
+    with pytest.raises(InvalidRequest, match=said) as refused:
+        parse_location(text)
+    assert hint in refused.value.hint
 
 
 def test_docker_archives_are_not_written(tmp_path):

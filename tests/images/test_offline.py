@@ -181,6 +181,14 @@ def test_who_insists_on_the_registry_is_told_what_is_here(images, name, go_down)
     assert failed.value.hint.endswith("`--pull-policy IfNotPresent` shows that")
 
 
+def test_who_has_nothing_here_is_told_how_to_carry_it(images, name, go_down):
+    go_down()
+    for policy in (ALWAYS, IF_NOT_PRESENT):
+        with pytest.raises(RegistryFailed) as failed:
+            images.pull(name, policy)
+        assert failed.value.hint.endswith(f"`bpfman image copy {name} oci-archive:FILE`")
+
+
 def test_a_file_is_read_whatever_the_policy(images, tmp_path):
     images.build(f"oci:{tmp_path}/x:1", [str(OBJECTS / "xdp_counter.o")])
     for policy in (ALWAYS, IF_NOT_PRESENT, NEVER):

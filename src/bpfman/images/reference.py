@@ -63,6 +63,8 @@ class Reference(NamedTuple):
 
 def parse_reference(text: str) -> Reference:
     """The completed form of what was typed; InvalidRequest says which part is wrong."""
+    if is_digest(text):
+        raise _invalid(text, "it is a digest, of no repository")
     name, at, digest = text.removeprefix("docker://").partition("@")
     if at and not is_digest(digest):
         raise _invalid(text, f'"{digest}" is no digest (sha256: and 64 hexadecimal digits)')
@@ -131,4 +133,14 @@ def _about_repository(repository: str) -> str:
 
 
 def _invalid(text: str, why: str) -> InvalidRequest:
-    return InvalidRequest(f'invalid image reference "{text}": {why}', _FORMS)
+    return InvalidRequest(f'invalid image reference "{text}": {why}', _hint(text))
+
+
+def _hint(text: str) -> str:
+    """What was meant, perhaps, by something else that names images."""
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme in ("http", "https"):
+        return f"without {scheme}://: {rest}"
+    if text.startswith(("/", "./", "../", "~")):
+        return "a file is written with its format: oci-archive:FILE, docker-archive:FILE or oci:DIRECTORY"
+    return _FORMS

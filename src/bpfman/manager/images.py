@@ -114,7 +114,7 @@ class Images:
         return self._let_in(gate, Puller(self.cache, self._access, _read, trust=gate.rules), location, policy)
 
     def _let_in(self, gate: Gate, puller: Puller, location: Location, policy: str) -> Pulled:
-        with self._shelf.offering(location, offline.USE if policy == ALWAYS else ""):
+        with self._shelf.offering(location, offline.USE if policy == ALWAYS else "", offline.CARRY):
             pulled = puller.pull(location, policy)
         gate.pass_through(location, pulled, partial(_capabilities, pulled, self._access.environment))
         return pulled

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SHOW = "`--pull-policy IfNotPresent` shows that"
 USE = "`--pull-policy IfNotPresent` uses that"
 JUDGE = "`--pull-policy Never` judges it by the signatures that were kept with it"
+CARRY = "a machine that reaches it can write a file to load: `bpfman image copy {} oci-archive:FILE`"
 BUILD = (
     "only its bytecode, so it cannot be copied from there; `bpfman image build TARGET {object}` makes another image of"
     " that, with a digest of its own and no signature"
@@ -69,15 +70,14 @@ class Shelf:
         return found
 
     @contextmanager
-    def offering(self, location: Location, what: str) -> Iterator[None]:
+    def offering(self, location: Location, what: str, otherwise: str = "") -> Iterator[None]:
         """Where the registry fails, the hint tells of what the cache has of the image, if it has anything, and `what`
-        to do with that."""
+        to do with that; `otherwise` of something else."""
         try:
             yield
         except RegistryFailed as error:
-            if not what:
-                raise
-            error.hint = "; ".join(filter(None, [error.hint, self._offer(location, what)]))
+            offer = self._offer(location, what) if what else ""
+            error.hint = "; ".join(filter(None, [error.hint, offer or otherwise.format(location)]))
             raise
 
     def _offer(self, location: Location, what: str) -> str:

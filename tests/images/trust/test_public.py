@@ -108,8 +108,21 @@ def test_a_mirror_that_does_not_answer(repository, path):
     before = read(path)
     with pytest.raises(TrustMaterialError, match="cannot be had") as raised:
         update_trusted_root(path, "http://127.0.0.1:1", repository.root)
+    assert str(raised.value) == "the trusted root cannot be had from http://127.0.0.1:1: Connection refused"
     assert "goes on being used" in raised.value.hint
     assert read(path) == before
+
+
+@pytest.mark.parametrize("which", ["no JSON", "no metadata", "another role"])
+def test_a_root_that_is_none_is_not_the_mirrors_fault(repository, path, which):
+    root = {
+        "no JSON": b"root:x:0:0",
+        "no metadata": b"{}",
+        "another role": repository.files["/timestamp.json"],
+    }
+    with pytest.raises(TrustMaterialError, match="the given root is none of TUF") as raised:
+        update_trusted_root(path, "http://127.0.0.1:1", root[which])
+    assert "root.json" in raised.value.hint
 
 
 def test_a_place_that_cannot_be_written(repository, tmp_path):

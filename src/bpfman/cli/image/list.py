@@ -31,6 +31,6 @@ COMMAND = Command(
     flags=[Flag("quiet", "q", about="Print names only, one a line."), OUTPUT],
     description="""\
 Lists the images in the cache. The digest is that of the platform's own manifest, by its first digits; bpfman image \
-remove takes those. JSON has all of it.""",
+remove and inspect take those. JSON has all of it.""",
     examples=[("All cached images", "bpfman image list")],
 )

@@ -50,12 +50,17 @@ def _read(name: str) -> bytes:
     variable = name.removeprefix("env://")
     if variable != name:
         if variable not in os.environ:
-            raise InvalidRequest(f"there is no {variable} in the environment")
+            raise InvalidRequest(
+                f"the key {name} cannot be read: there is no {variable} in the environment",
+                "sudo passes variables on with --preserve-env=NAME",
+            )
         return os.environ[variable].encode()
     try:
         return read_file(name, _LARGEST)
     except OSError as error:
-        raise InvalidRequest(f"the key {name} cannot be read: {error.strerror}") from None
+        raise InvalidRequest(
+            f"the key {name} cannot be read: {error.strerror}", "`bpfman image generate-key-pair` makes a key"
+        ) from None
 
 
 _LARGEST = 1 << 16

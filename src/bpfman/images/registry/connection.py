@@ -167,7 +167,7 @@ def _unreachable(url: str, why: str, hint: str = "") -> RegistryFailed:
 def _failure(url: str, error: Exception, patience: Patience) -> Failed:
     """What went wrong, in words, and whether it may go right the next time."""
     if isinstance(error, problems.ProxyError):
-        return Failed(_unreachable(url, f"the proxy does not let us: {_innermost(error)}"), again=True)
+        return Failed(_unreachable(url, f"the proxy does not let us: {innermost(error)}"), again=True)
     if isinstance(error, problems.NameResolutionError):
         return Failed(_unreachable(url, "its name does not resolve"), again=False)
     if isinstance(error, problems.ConnectTimeoutError) and not isinstance(error, problems.NewConnectionError):
@@ -177,8 +177,8 @@ def _failure(url: str, error: Exception, patience: Patience) -> Failed:
     if isinstance(error, problems.SSLError | ssl.SSLError):
         return Failed(_untrusted(url, error), again=False)
     if isinstance(error, problems.LocationParseError | UnicodeError):
-        return Failed(_unreachable(url, f"its address cannot be used: {_innermost(error)}"), again=False)
-    return Failed(_unreachable(url, _broken(_chain(error)) or _innermost(error)), again=True)
+        return Failed(_unreachable(url, f"its address cannot be used: {innermost(error)}"), again=False)
+    return Failed(_unreachable(url, _broken(_chain(error)) or innermost(error)), again=True)
 
 
 def _broken(chain: list[BaseException]) -> str:
@@ -196,12 +196,12 @@ def _untrusted(url: str, error: Exception) -> RegistryFailed:
     host = host_of(url)
     return _unreachable(
         url,
-        f"TLS: {_innermost(error)}",
+        f"TLS: {innermost(error)}",
         f"if it has an authority of its own, put that into /etc/containers/certs.d/{host}/ca.crt",
     )
 
 
-def _innermost(error: BaseException) -> str:
+def innermost(error: BaseException) -> str:
     """What the system or OpenSSL said, without the wrappings."""
     seen = _chain(error)
     found = next((each for each in reversed(seen) if isinstance(each, OSError) and each.strerror), seen[-1])

@@ -29,7 +29,7 @@ from bpfman.images.reference import is_loopback
 from bpfman.images.registry import certificates
 from bpfman.images.registry.addresses import origin, parse_address
 from bpfman.images.registry.authentication import Authentication
-from bpfman.images.registry.connection import Patience
+from bpfman.images.registry.connection import Patience, host_of
 from bpfman.images.registry.credentials import find_credentials
 from bpfman.images.registry.session import Request, Session
 from bpfman.images.transfer import check_blob, check_size, fallback_tag, merged_referrers
@@ -270,7 +270,13 @@ class Registry:
 def _checked(answer: Answer, version: str, what: str) -> Document:
     """The document, if it is the one that was asked for."""
     wanted = version if digests.is_digest(version) else ""
-    document = document_of(answer.body, answer.headers.get("content-type", ""))
+    media_type = answer.headers.get("content-type", "")
+    if media_type.partition(";")[0].strip().lower() == "text/html":
+        raise RegistryFailed(
+            f"{what}: {host_of(answer.url)} answered with a web page",
+            "is it a registry? a proxy, or the login page of a network, may have answered in its place",
+        )
+    document = document_of(answer.body, media_type)
     if wanted:
         digests.check(answer.body, wanted, what)
         document = document._replace(digest=wanted)

@@ -110,7 +110,10 @@ def _members(path: str) -> dict[str, memoryview]:
         with open(path, "rb") as file:
             packed = file.read(MAX_UNPACKED + 1)
     except FileNotFoundError:
-        raise ImageNotFound(f"there is no archive {path}") from None
+        raise ImageNotFound(
+            f"there is no archive {path}",
+            f"check the path; `bpfman image copy IMAGE oci-archive:{path}` writes one where there is a network",
+        ) from None
     except OSError as error:
         raise _cannot("read", path, error) from None
     data = unpack(_bounded(packed, path, MAX_UNPACKED), path)

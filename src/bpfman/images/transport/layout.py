@@ -114,16 +114,20 @@ class Layout:
         return document, index
 
     def _check_mark(self) -> None:
-        if not self._files.has(_MARK) and self._files.has("manifest.json"):
-            raise ImageNotFound(
-                f"{self._what} is no OCI layout",
-                f"it looks like what `docker save` writes: docker-archive:{self._files}",
-            )
-        mark = documents.read_object(self._files.read(_MARK, limits.MAX_ANSWER), f"{_MARK} of {self._what}")
+        try:
+            data = self._files.read(_MARK, limits.MAX_ANSWER)
+        except ImageNotFound as error:
+            raise ImageNotFound(f"{self._what} is no OCI layout: {error}", self._other_sort()) from None
+        mark = documents.read_object(data, f"{_MARK} of {self._what}")
         if not documents.text(mark, "imageLayoutVersion", _MARK).startswith("1."):
             raise MalformedImage(
                 f"{self._what} is a layout of version {mark['imageLayoutVersion'][:20]}, expected 1"
             )
+
+    def _other_sort(self) -> str:
+        if self._files.has("manifest.json"):
+            return f"it looks like what `docker save` writes: docker-archive:{self._files}"
+        return "check the path; an archive is named as oci-archive:FILE"
 
     # writing
 

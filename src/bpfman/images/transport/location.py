@@ -30,8 +30,8 @@ CACHE, REGISTRY, FILE = "cache", "registry", "file"
 _FILES = (LAYOUT, LAYOUT_ARCHIVE, DOCKER_ARCHIVE)
 # Where docker and podman keep images; only they can read it, and they write archives of it.
 _STORES = {
-    "containers-storage": "podman save --format oci-archive -o FILE.tar IMAGE",
-    "docker-daemon": "docker save -o FILE.tar IMAGE",
+    "containers-storage": ("podman save --format oci-archive -o FILE.tar IMAGE", LAYOUT_ARCHIVE),
+    "docker-daemon": ("docker save -o FILE.tar IMAGE", DOCKER_ARCHIVE),
 }
 
 
@@ -69,9 +69,10 @@ def parse_location(text: str) -> Location:
     """InvalidRequest for what is no image."""
     transport, colon, rest = text.partition(":")
     if colon and transport in _STORES:
+        command, written = _STORES[transport]
         raise InvalidRequest(
             f'"{transport}:" cannot be read: only its own tools can',
-            f"write an archive with `{_STORES[transport]}` and name that: {DOCKER_ARCHIVE}:FILE.tar",
+            f"write an archive with `{command}` and name that: {written}:FILE.tar",
         )
     if not colon or transport not in _FILES:
         return Location(parse_reference(text))

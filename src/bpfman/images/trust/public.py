@@ -16,6 +16,7 @@ from bpfman.images.trust.material import material_of
 
 PUBLIC_MIRROR = "https://tuf-repo-cdn.sigstore.dev"
 _TARGET = "trusted_root.json"
+_ROOT_HINT = "it is the root.json that whoever runs the instance publishes"
 
 
 def update_trusted_root(path: str, mirror: str = PUBLIC_MIRROR, root: bytes | None = None) -> bool:
@@ -31,6 +32,8 @@ def update_trusted_root(path: str, mirror: str = PUBLIC_MIRROR, root: bytes | No
         raise Unsupported(
             "fetching a trusted root needs the package tuf", "pip install 'bpfman[sigstore]'"
         ) from None
+    if root is not None:
+        _check_root(root)
     memory = f"{path}.tuf"
     try:
         os.makedirs(memory, mode=0o755, exist_ok=True)
@@ -42,12 +45,32 @@ def update_trusted_root(path: str, mirror: str = PUBLIC_MIRROR, root: bytes | No
         updater.download_target(target, new := f"{path}.new")
     except (DownloadError, RepositoryError) as error:
         raise TrustMaterialError(
-            f"the trusted root cannot be had from {mirror}: {error or error.__cause__ or type(error).__name__}",
-            "what was there before goes on being used; try again later",
+            f"the trusted root cannot be had from {mirror}: {_why(error)}",
+            "what was there before goes on being used; check the network and the proxy, or try again later",
         ) from None
     except OSError as error:
         raise TrustMaterialError(f"{path} cannot be written: {error.strerror or error}") from None
     return _put(new, path)
+
+
+def _check_root(root: bytes) -> None:
+    """Whether it can be what TUF begins with, so that a wrong file is not taken for a wrong mirror."""
+    from tuf.api.exceptions import RepositoryError
+    from tuf.api.metadata import Metadata
+
+    try:
+        kind = Metadata.from_bytes(root).signed.type
+    except RepositoryError as error:
+        raise TrustMaterialError(f"the given root is none of TUF: {error}", _ROOT_HINT) from None
+    if kind != "root":
+        raise TrustMaterialError(f"the given root is none of TUF: it is its {kind}", _ROOT_HINT)
+
+
+def _why(error: Exception) -> str:
+    """In words; TUF wraps what the network says into errors without any."""
+    from bpfman.images.registry.connection import innermost
+
+    return str(error) or innermost(error) or type(error).__name__
 
 
 def _public_root() -> bytes:
