@@ -10,6 +10,7 @@ from tests.sigstore.cosign import Refused
 from tests.trust.attaching import attach_bundle, attach_payloads
 from tests.trust.authority import IDENTITY, ISSUER
 from tests.trust.signer import World
+from tests.trust.signing import Proofs, bundle, enveloped, statement
 
 PERSON = "dev@example.com"
 
@@ -68,6 +69,26 @@ class TestOwnParts:
         assert cosign.verify(image, root, *self.WHOM, *more)
         with pytest.raises(Refused):
             cosign.verify(image, root, f"--certificate-identity=x{IDENTITY}", self.WHOM[1], *more)
+
+    @pytest.mark.parametrize("spoiled", [False, True])
+    def test_a_stamp_that_does_not_count(self, cosign, small, world, root, digest, spoiled):
+        """cosign passes over a stranger's, as we do, and over a bad one of somebody known, which we refuse; neither is
+        the stamp that is demanded."""
+        by = world.certify()
+        envelope = enveloped(by.key, statement(digest))
+        bad = world.stamp(b"something else") if spoiled else World().stamp(envelope.signature)
+        image = f"{small.host}/acme/meter@{digest}"
+
+        def attach(*stamps: bytes) -> None:
+            proofs = Proofs(by.certificate, [world.entry(envelope, by)], stamps)
+            attach_bundle(small, "acme/meter", digest, bundle(envelope, proofs))
+
+        attach(bad)
+        assert cosign.verify(image, root, *self.WHOM)
+        with pytest.raises(Refused, match="timestamp"):
+            cosign.verify(image, root, *self.WHOM, "--use-signed-timestamps")
+        attach(bad, world.stamp(envelope.signature))
+        assert cosign.verify(image, root, *self.WHOM, "--use-signed-timestamps")
 
     def test_payloads(self, cosign, small, world, root, digest):
         image = f"{small.host}/acme/meter"
