@@ -275,6 +275,9 @@ def test_a_file_in_place_of_the_cache_is_told(tmp_path):
     with pytest.raises(CacheError) as refused:
         keep(cache, "x", b"object")
     assert refused.value.hint
+    with pytest.raises(CacheError, match="Not a directory") as refused:
+        cache.entries()
+    assert "move it away" in refused.value.hint
 
 
 # death

@@ -118,7 +118,7 @@ def names(directory: str) -> list[str]:
     with _translated("read", directory):
         try:
             return sorted(os.listdir(directory))
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return []
 
 
