@@ -134,12 +134,12 @@ ATTACH = [
     Attach("raw_tracepoint", RawTracepointAttach("sched/sched_switch"), InvalidRequest, "is no raw tracepoint",
            "bare name"),
     *(
-        Attach(kind, KprobeAttach("do_unlinkatt"), SymbolNotFound, "did you mean: do_unlinkat", "/proc/kallsyms")
+        Attach(kind, KprobeAttach("vfs_unlinkk"), SymbolNotFound, "did you mean: vfs_unlink", "/proc/kallsyms")
         for kind in ("kprobe", "kretprobe")
     ),
-    Attach("kprobe", KprobeAttach("do_unlinkat", 1 << 20), InvalidRequest, "is past the end of do_unlinkat ("),
+    Attach("kprobe", KprobeAttach("vfs_unlink", 1 << 20), InvalidRequest, "is past the end of vfs_unlink ("),
     Attach("kprobe", KprobeAttach(""), InvalidRequest, "requires a function name"),
-    Attach("kretprobe", KprobeAttach("do_unlinkat", 4), InvalidRequest, "takes no offset", "as kprobe"),
+    Attach("kretprobe", KprobeAttach("vfs_unlink", 4), InvalidRequest, "takes no offset", "as kprobe"),
     *(
         row
         for kind in ("kprobe.multi", "kretprobe.multi")
@@ -209,9 +209,9 @@ ATTACH = [
            "attach tracepoint takes tracepoint programs", "link attach xdp"),
 ]  # fmt: skip
 LOAD = [
-    Load("fentry", "do_unlinkatt", SymbolNotFound, 'fentry target "do_unlinkatt" not found; did you mean: do_unlinkat',
+    Load("fentry", "vfs_unlinkk", SymbolNotFound, 'fentry target "vfs_unlinkk" not found; did you mean: vfs_unlink',
          "/proc/kallsyms"),
-    Load("fexit", "do_unlinkatt", SymbolNotFound, "did you mean: do_unlinkat", "/proc/kallsyms"),
+    Load("fexit", "vfs_unlinkk", SymbolNotFound, "did you mean: vfs_unlink", "/proc/kallsyms"),
     Load("fentry", "", InvalidRequest, "fentry programs need a function"),
     Load("lsm", "path_unlnk", SymbolNotFound, 'lsm target "path_unlnk" not found; did you mean: path_unlink'),
     Load("tp_btf", "sys_entr", SymbolNotFound, "did you mean: sys_enter"),

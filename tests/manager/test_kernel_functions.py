@@ -140,7 +140,7 @@ def test_a_function_is_named_with_its_module(manager, module, interface):
     assert runs(manager, program, 0) == 1
 
 
-@pytest.mark.feature("modules")
+@pytest.mark.feature("explained")
 def test_a_module_that_is_not_loaded(manager):
     _require_modules()
     program = load(manager, ProgramSpec("kprobe", "on_entry"))
@@ -150,7 +150,7 @@ def test_a_module_that_is_not_loaded(manager):
     assert manager.links() == []
 
 
-@pytest.mark.feature("modules.BTF")
+@pytest.mark.feature("explained")
 @pytest.mark.parametrize("kind", ["fentry", "fexit"])
 def test_a_module_that_is_not_loaded_has_no_types(manager, kind):
     """Nor is anything left of the look into the types of the others."""
@@ -160,7 +160,7 @@ def test_a_module_that_is_not_loaded_has_no_types(manager, kind):
     assert "modprobe" in raised.value.hint
 
 
-@pytest.mark.feature("modules")
+@pytest.mark.feature("explained")
 def test_a_function_that_another_module_exports_has_the_module_named(manager):
     """modules.symbols says which, where the function is one that modules may call."""
     _require_modules()

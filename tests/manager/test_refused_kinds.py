@@ -43,7 +43,7 @@ def refused(manager, program_id: int, target, error):
 def test_a_kernel_built_without_kprobes_is_told(manager, kind):
     if os.path.exists(f"{EVENTS}/kprobe"):
         pytest.skip("this kernel has kprobes")
-    error = refused(manager, loaded(manager, kind), KprobeAttach("do_unlinkat"), Unsupported)
+    error = refused(manager, loaded(manager, kind), KprobeAttach("vfs_unlink"), Unsupported)
     assert "built without CONFIG_KPROBES" in str(error)
     assert "tracepoint" in error.hint
 
@@ -67,7 +67,7 @@ def test_a_kernel_built_without_netkit_is_told(manager, veth):
 
 
 @pytest.mark.parametrize(
-    ("kind", "function"), [("fentry", "do_unlinkat"), ("fexit", "do_unlinkat"), ("lsm", "path_unlink")]
+    ("kind", "function"), [("fentry", "vfs_unlink"), ("fexit", "vfs_unlink"), ("lsm", "path_unlink")]
 )
 def test_a_kernel_that_is_locked_down_is_told(watched, nothing_left, kind, function):
     if refusals.lockdown() in ("", "none"):
@@ -89,7 +89,7 @@ def test_lsm_programs_that_would_never_run_are_refused(manager, monkeypatch):
     assert "lsm=lockdown,yama,bpf" in error.hint
 
 
-@pytest.mark.feature("perf_event")
+@pytest.mark.feature("explained")
 def test_events_that_the_machine_does_not_count_are_told(manager):
     if os.path.exists(f"{EVENTS}/cpu"):
         pytest.skip("this kernel counts hardware events")

@@ -106,6 +106,7 @@ def test_incomplete_ones_are_refused(watched, load, nothing_left):
     nothing_left()
 
 
+@pytest.mark.feature("xdp")
 def test_other_programs_of_the_object_are_loaded_without_it(watched, load, nothing_left):
     [program] = load("struct_ops", "xdp:beside", by=watched)
     assert [each.name for each in watched.maps()] == ["runs"]

@@ -148,6 +148,7 @@ def test_pin_removed_by_hand_does_not_keep_it_from_being_detached(manager, progr
     assert calls() == 0
 
 
+@pytest.mark.feature("explained")
 @pytest.mark.parametrize(
     ("asked", "near"),
     [
@@ -169,6 +170,7 @@ def test_that_does_not_exist_is_told_with_near_ones(manager, program, asked, nea
     assert files_below(manager.layout) == there
 
 
+@pytest.mark.feature("explained")
 def test_that_is_like_nothing_is_told_without(manager, program):
     with pytest.raises(TracepointNotFound, match=r'tracepoint "zzz/qqqqqq" not found$') as missing:
         manager.attach(program, tracepoint("zzz/qqqqqq"))
@@ -183,17 +185,20 @@ def test_with_less_context_than_the_program_reads_is_refused_with_why(manager, p
     assert manager.links() == []
 
 
+@pytest.mark.feature("explained")
 @pytest.mark.parametrize("text", ["sys_enter_kill", "/sys_enter_kill", "syscalls/", "", "/"])
 def test_is_a_group_and_a_name(text):
     with pytest.raises(InvalidRequest, match="is not of the form GROUP/NAME"):
         tracepoint(text)
 
 
+@pytest.mark.feature("explained")
 def test_names_that_leave_the_directory_are_none(manager, program):
     with pytest.raises(TracepointNotFound):
         manager.attach(program, tracepoint("../../etc/passwd"))
 
 
+@pytest.mark.feature("explained")
 def test_of_programs_of_other_kinds_is_refused(manager):
     program = load(manager, "xdp_pass", "xdp", "xdp_pass")
     with pytest.raises(TypeMismatch, match="is a xdp program: attach tracepoint takes tracepoint programs"):

@@ -177,6 +177,7 @@ class TestFragments:
 
         assert large.running() == manager.chain(large.hook(manager)).record.program_id
 
+    @pytest.mark.feature("explained")
     def test_are_in_the_way_of_a_program_without(self, manager, large):
         program = large.load(manager, "pass")
         there = files_below(manager.layout)
