@@ -53,8 +53,11 @@ class Cache:
         return entry if entry and (entry.reference, entry.platform) == (reference, platform) else None
 
     def find_digest(self, digest: str) -> Entry | None:
-        """An image with that manifest, under whatever name."""
-        return next((entry for entry in self.entries() if entry.digest == digest), None)
+        """An image with that manifest, under whatever name; a cache that cannot be read has none."""
+        try:
+            return next((entry for entry in self.entries() if entry.digest == digest), None)
+        except CacheError:
+            return None
 
     def entries(self) -> list[Entry]:
         """All images, by name."""
