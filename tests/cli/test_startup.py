@@ -10,8 +10,8 @@ import pytest
 
 # Each of these takes a tenth of what a listing may take, or more.
 HEAVY = (
-    "argparse asyncio dataclasses datetime enum importlib.metadata inspect json logging pathlib re shutil signal "
-    "subprocess tempfile textwrap typing urllib difflib bpfman.cli.help bpfman.cli.link bpfman.cli.map"
+    "argparse asyncio contextlib dataclasses datetime enum importlib.metadata inspect json logging pathlib re shutil "
+    "signal subprocess tempfile textwrap typing urllib difflib bpfman.cli.help bpfman.cli.link bpfman.cli.map"
 ).split()
 
 

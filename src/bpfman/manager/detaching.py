@@ -7,8 +7,6 @@ the records.
 
 from __future__ import annotations
 
-from functools import partial
-
 from bpfman.errors import ForeignProgram
 from bpfman.manager.chains import Change, without_lost
 from bpfman.manager.place import place_of
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 def detach(work: Work, links: Sequence[LinkRecord], tried: Several) -> None:
     """Detach these; members of one chain leave it in one change."""
     for together in _by_change(links):
-        tried.attempt([link.id for link in together], partial(detach_together, work, together))
+        tried.attempt([link.id for link in together], detach_together, work, together)
 
 
 def detach_together(work: Work, links: Sequence[LinkRecord]) -> None:

@@ -11,8 +11,6 @@ no cache; any number of them, in any number of processes, work on one runtime di
 
 from __future__ import annotations
 
-from functools import partial
-
 from bpfman.bpf.kernel import Kernel
 from bpfman.errors import InvalidRequest
 from bpfman.manager.viewing import View
@@ -141,7 +139,7 @@ class Manager:
             if recursive:
                 targets += [each.program_id for each in there if each.map_owner_id in targets]
             asked = Several(list(dict.fromkeys(targets)))
-            unloading.unload(work, asked.find(partial(lookup.find, work.kernel, work.store)), asked)
+            unloading.unload(work, asked.find(lambda each: lookup.find(work.kernel, work.store, each)), asked)
             asked.tell("program", "delete")
 
     def program(self, program_id: int) -> Program:
@@ -198,7 +196,7 @@ class Manager:
                 if all(other.id in gone for other in work.store.links(link.program_id)):
                     users = [each for each in work.store.programs() if each.map_owner_id == link.program_id]
                     left = [work.store.program(link.program_id), *(users if recursive else ())]
-                    asked.attempt([link.id], partial(unloading.unload_all, work, left))
+                    asked.attempt([link.id], unloading.unload_all, work, left)
             asked.tell("link", "delete")
 
     def link(self, link_id: int) -> Link:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from bpfman.errors import BpfmanError, Interrupted, PartialFailure
 
 TYPE_CHECKING = False
@@ -25,13 +23,13 @@ class Several:
 
     def find(self, find: Callable[[int], Found | None]) -> list[Found]:
         """What the ids stand for, once each; `find` raises for one that is not there, or passes it over by None."""
-        found = [self.attempt([each], partial(find, each)) for each in dict.fromkeys(self._ids)]
+        found = [self.attempt([each], find, each) for each in dict.fromkeys(self._ids)]
         return [each for each in found if each is not None]
 
-    def attempt(self, ids: Collection[int], act: Callable[[], Result]) -> Result | None:
+    def attempt(self, ids: Collection[int], act: Callable[..., Result], *arguments: object) -> Result | None:
         """One act for all of these: what it answers, or None when it failed, and then each of them has."""
         try:
-            return act()
+            return act(*arguments)
         except Interrupted:  # nor are others tried then
             raise
         except BpfmanError as error:

@@ -6,8 +6,6 @@ What is gone already is no obstacle, so this is also how dead records and half-d
 
 from __future__ import annotations
 
-from functools import partial
-
 from bpfman.manager import detaching
 from bpfman.manager.plan import Step
 from bpfman.manager.several import Several
@@ -34,7 +32,7 @@ def unload(work: Work, records: Sequence[ProgramRecord], tried: Several) -> None
     )
     for record in records:
         if record.program_id not in tried.failed:
-            tried.attempt([record.program_id], partial(_remove, work, record))
+            tried.attempt([record.program_id], _remove, work, record)
 
 
 def unload_all(work: Work, records: Sequence[ProgramRecord]) -> None:
