@@ -14,7 +14,7 @@ import time
 from bpfman import Map, ProgramSpec, tc, xdp
 from bpfman.bpf.info import program_by_id
 from bpfman.bpf.program import Program
-from bpfman.model.hook import CHAIN_TYPES
+from bpfman.model.hook import CHAIN_TYPES, ORDERED_TYPES
 from bpfman.model.kinds import ATTACH_TCX_EGRESS, ATTACH_TCX_INGRESS
 from bpfman.model.value import NamedTuple
 from bpfman.syscalls import bpf
@@ -286,8 +286,6 @@ def files_below(layout: Layout) -> set[str]:
         "fs/maps",
         "fs/links",
         "fs/shared",
-        "fs/tcx-ingress",
-        "fs/tcx-egress",
-        *(f"fs/{t}" for t in CHAIN_TYPES),
+        *(f"fs/{t}" for t in (*CHAIN_TYPES, *ORDERED_TYPES)),
     }
     return found - frame - kinds - {"fs/maps.debug", "fs/progs.debug"}

@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 
 from bpfman import Layout, Manager
 from bpfman.bpf.kernel import Kernel
+from bpfman.model.hook import CHAIN_TYPES, ORDERED_TYPES
 from bpfman.model.link import TcxDetails
 from bpfman.store.connection import Connection
 from bpfman.store.database import Store
@@ -270,17 +271,7 @@ class World:
         frame = {self.layout.runtime_dir, self.layout.fs, self.layout.programs_dir}
         folders = {os.path.dirname(path) for path in paths} - frame
         kinds = {
-            f"{self.layout.fs}/{name}"
-            for name in (
-                "maps",
-                "links",
-                "shared",
-                "xdp",
-                "tc-ingress",
-                "tc-egress",
-                "tcx-ingress",
-                "netkit-primary",
-            )
+            f"{self.layout.fs}/{name}" for name in ("maps", "links", "shared", *CHAIN_TYPES, *ORDERED_TYPES)
         }
         return {os.path.relpath(path, self.layout.runtime_dir) for path in (paths | folders) - kinds}
 
