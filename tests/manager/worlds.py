@@ -228,7 +228,7 @@ class World:
         ranks = {
             link.details.position: link.program_id
             for link, _ in self.manager.links()
-            if isinstance(link.details, TcxDetails)
+            if link.kind == "tcx" and isinstance(link.details, TcxDetails)
         }
         recorded = {kind: [program] for kind, program in chains.items()}
         recorded["tcx-ingress"] = [ranks[position] for position in sorted(ranks)]
