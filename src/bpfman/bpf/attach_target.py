@@ -33,7 +33,7 @@ def _explained(kind: Kind, function: str) -> Exception:
     if not os.path.exists(kernel_btf.PATH):
         return Unsupported(
             f"this kernel has no BTF, which {kind.name} programs need ({kernel_btf.PATH} does not exist)",
-            "use a kernel built with CONFIG_DEBUG_INFOkernel_btf.PATH, or a kprobe in place of fentry and fexit",
+            "use a kernel built with CONFIG_DEBUG_INFO_BTF, or a kprobe in place of fentry and fexit",
         )
     names = _known(kind)
     if function in names:
