@@ -100,7 +100,7 @@ def test_dispatcher_delete_forgets_the_rows(bpfman_command, stand_in):
 def test_chain_list(bpfman_command, stand_in):
     netns = samples.VETH7._replace(netns="/run/netns/blue")
     blue = samples.XDP_CHAIN._replace(record=samples.XDP_CHAIN.record._replace(interface=netns))
-    stand_in.answers |= {"chains": [blue, samples.TC_CHAIN], "chain_status": ChainStatus(True)}
+    stand_in.answers |= {"chains": [blue, samples.TC_CHAIN], "chain_statuses": [ChainStatus(True)] * 2}
     assert bpfman_command("chain").out.splitlines() == [
         "HOOK              REVISION  PROGRAM ID  MEMBERS  RUNS  MODE    ACCOUNTING  NETNS",
         "xdp veth7         2         420         2        yes   native  on          /run/netns/blue",
@@ -120,7 +120,7 @@ def test_chain_list(bpfman_command, stand_in):
 )  # fmt: skip
 def test_a_chain_is_said_to_run_or_not(bpfman_command, stand_in, status, word, line, json_fields):
     chain = samples.TC_CHAIN
-    stand_in.answers |= {"chains": [chain], "chain": chain, "chain_status": status}
+    stand_in.answers |= {"chains": [chain], "chain": chain, "chain_statuses": [status]}
     assert word in bpfman_command("chain", "list").out
     assert line in bpfman_command("chain", "get", "tc", "veth7", "ingress").out.splitlines()
     [listed] = json.loads(bpfman_command("chain", "list", "-o", "json").out)["chains"]
@@ -130,13 +130,13 @@ def test_a_chain_is_said_to_run_or_not(bpfman_command, stand_in, status, word, l
 
 def test_chain_get_is_asked_as_a_person_says_it(bpfman_command, stand_in):
     hook = Hook("tc-ingress", samples.NSID, 7)
-    status = ChainStatus(True)
-    stand_in.answers |= {"chain": samples.TC_CHAIN, "find_hook": hook, "chain_status": status}
+    statuses = [ChainStatus(True)]
+    stand_in.answers |= {"chain": samples.TC_CHAIN, "find_hook": hook, "chain_statuses": statuses}
     result = bpfman_command("chain", "get", "tc", "veth7", "ingress", "--netns", "/run/netns/blue")
     assert stand_in.calls == [
         ("find_hook", ("tc", "veth7", "ingress", "/run/netns/blue"), {}),
         ("chain", (hook,), {}),
-        ("chain_status", (samples.TC_CHAIN,), {}),
+        ("chain_statuses", ([samples.TC_CHAIN],), {}),
     ]
     assert result.out == (
         "Chain: tc veth7 ingress\n"
@@ -154,7 +154,7 @@ def test_chain_get_is_asked_as_a_person_says_it(bpfman_command, stand_in):
 
 
 def test_chain_get_as_json(bpfman_command, stand_in):
-    stand_in.answers |= {"chain": samples.XDP_CHAIN, "chain_status": ChainStatus(True)}
+    stand_in.answers |= {"chain": samples.XDP_CHAIN, "chain_statuses": [ChainStatus(True)]}
     shown = json.loads(bpfman_command("chain", "get", "xdp", "veth7", "-o", "json").out)
     assert (shown["type"], shown["interface"], shown["revision"]) == ("xdp", "veth7", 2)
     assert (shown["mode"], shown["accounting"], shown["kernel_link_id"]) == ("native", True, 58)

@@ -23,7 +23,7 @@ CHANGING = ChainStatus(None, "a change of it is under way, or was cut short")
 
 
 def statuses(manager):
-    return [manager.chain_status(chain) for chain in manager.chains()]
+    return manager.chain_statuses(manager.chains())
 
 
 @pytest.mark.parametrize("kind", ["xdp", "tc-ingress", "tc-egress"])

@@ -225,12 +225,12 @@ class Manager:
                 raise chain_not_found(hook)
             return Chain(record, store.members(hook))
 
-    def chain_status(self, chain: Chain) -> ChainStatus:
-        """Whether its hook runs it; needs the right to enter the interface's network namespace."""
+    def chain_statuses(self, chains: Sequence[Chain]) -> list[ChainStatus]:
+        """Of each, whether its hook runs it; needs the right to enter the interfaces' network namespaces."""
         from bpfman.manager.standing import status_of
 
         with self._reading() as (store, _):
-            return status_of(self._kernel, self.layout, store, chain)
+            return [status_of(self._kernel, self.layout, store, chain) for chain in chains]
 
     def forget_chain(self, hook: Hook) -> None:
         """Drop the rows of a chain and its members.  Nothing in the kernel changes: for cleaning up by hand."""

@@ -19,7 +19,7 @@ def run(args: Arguments) -> None:
 
     node = manager(args)
     chain = node.chain(find_hook(node, args))
-    status = node.chain_status(chain)
+    [status] = node.chain_statuses([chain])
     if args.output == "json":
         emit_json(chain_json(chain, status))
     else:

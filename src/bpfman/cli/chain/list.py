@@ -17,7 +17,8 @@ def run(args: Arguments) -> None:
     from bpfman.cli.render.chain import chain_json, chain_table
 
     node = manager(args)
-    chains = [(chain, node.chain_status(chain)) for chain in node.chains()]
+    found = node.chains()
+    chains = list(zip(found, node.chain_statuses(found), strict=True))
     if args.output == "json":
         emit_json({"chains": [chain_json(*each) for each in chains]})
     else:
