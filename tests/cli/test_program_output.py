@@ -238,7 +238,7 @@ def test_list_as_json(bpfman_command, stand_in):
     ],
 )
 def test_empty_lists(bpfman_command, stand_in, noun, answer, empty):
-    stand_in.answers[answer] = []
+    stand_in.answers |= {answer: [], "chain_statuses": []}
     assert bpfman_command(noun, "list") == (0, "", "")
     assert json.loads(bpfman_command(noun, "list", "-o", "json").out) == empty
 

@@ -118,14 +118,13 @@ class Manager:
         from bpfman.manager.several import Several
 
         with self._writing() as work:
-
-            def find(program_id: int) -> ProgramRecord | None:
-                if ignore_missing and work.store.find_program(program_id) is None:
-                    return None
-                return lookup.find(work.kernel, work.store, program_id)
-
             asked = Several(program_ids)
-            unloading.unload(work, asked.find(find), asked)
+            found = asked.find(
+                work.store.find_program
+                if ignore_missing
+                else lambda each: lookup.find(work.kernel, work.store, each)
+            )
+            unloading.unload(work, found, asked)
             asked.tell("program", "unload")
 
     def delete_programs(self, program_ids: Sequence[int] | None, *, recursive: bool = False) -> None:
